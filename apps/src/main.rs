@@ -1,2 +1,5 @@
-//! Under construction.
+//! The `pagewire` command.
+
+mod transfer;
+
 fn main() {}

@@ -1,0 +1,188 @@
+//! The seam between the command and the engine that moves the bytes.
+//!
+//! The command checks everything a person can get wrong, opens the files and hands over a [`Plan`]; the engine
+//! builds both machines (stack, driver, emulated NIC, cable), carries the file from one to the other, and
+//! tells what it cost as an [`Outcome`]. Every byte that arrives passes through a [`Sink`] in the order of the
+//! stream: it is the only witness of what was received.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+/// Which NIC stands at both ends of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NicModel {
+    /// Intel 82599, 10 Gbit/s.
+    Ixgbe,
+    /// Intel 82540EM, 1 Gbit/s.
+    E1000,
+}
+
+/// How payload reaches the sender's descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The file's pages are mapped for the device and named by reference.
+    ZeroCopy,
+    /// The file is read into DMA memory and copied through the TCP socket, as an ordinary stack does.
+    Copy,
+}
+
+/// How closely the emulated device watches the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SanitizerLevel {
+    /// Every rule that does not have to read payload.
+    On,
+    /// Those that read payload too.
+    Full,
+}
+
+/// What goes wrong on the wire, each as a probability for one frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Impairments {
+    /// The frame vanishes.
+    pub loss: f64,
+    /// The frame arrives twice.
+    pub duplicate: f64,
+    /// The frame is overtaken by others.
+    pub reorder: f64,
+    /// One bit of the frame flips.
+    pub corrupt: f64,
+    /// Where the random numbers start.
+    pub seed: u64,
+}
+
+impl Impairments {
+    /// Whether the wire is perfect.
+    pub fn is_none(&self) -> bool {
+        self.loss == 0.0 && self.duplicate == 0.0 && self.reorder == 0.0 && self.corrupt == 0.0
+    }
+}
+
+/// One transfer, checked and opened.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file, open for reading: a regular file.
+    pub file: File,
+    /// Its name, for messages.
+    pub path: PathBuf,
+    /// The length it had when it was opened: exactly so many bytes are sent, or the connection is reset.
+    pub declared_len: u64,
+    /// The NIC at both ends.
+    pub nic: NicModel,
+    /// How payload reaches the descriptors.
+    pub mode: Mode,
+    /// Bytes of the largest IP packet, 576 to 9000.
+    pub mtu: u16,
+    /// Whether the NIC segments TCP.
+    pub tso: bool,
+    /// What the wire does to frames, both ways.
+    pub impairments: Impairments,
+    /// Whether everything runs on one thread under a simulated clock, repeatable bit for bit.
+    pub virtual_time: bool,
+    /// How closely the device watches the driver.
+    pub sanitizer: SanitizerLevel,
+    /// Where to record the frames: created, empty and open for writing.
+    pub pcap: Option<File>,
+}
+
+/// Where received bytes go: called on the receiver's thread, in order, without gaps.
+pub trait Sink: Send {
+    /// Takes the next bytes of the stream. An error ends the transfer as [`TransferError::Sink`].
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// What a transfer that ran to its end has cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Bytes handed to the sink.
+    pub bytes_received: u64,
+    /// Wall-clock seconds from the first SYN to the last byte in the sink.
+    pub seconds: f64,
+    /// Simulated seconds of the same, where time was virtual.
+    pub virtual_seconds: Option<f64>,
+    /// CPU seconds of the sender's stack and driver, without the emulated device and without polls that found nothing.
+    pub sender_cpu_s: f64,
+    /// CPU seconds the sender spent in polls that found nothing.
+    pub idle_poll_cpu_s: f64,
+    /// CPU seconds of the emulated devices: what silicon would do.
+    pub device_cpu_s: f64,
+    /// CPU seconds of the receiver: driver, stack and sink.
+    pub receiver_cpu_s: f64,
+    /// Payload bytes that the sender's CPU copied, counted where a copy is made.
+    pub payload_bytes_copied: u64,
+    /// Segmentation requests handed to the sender's NIC.
+    pub tx_segments: u64,
+    /// Descriptors the sender's driver wrote.
+    pub tx_descriptors: u64,
+    /// Tail writes of the sender's driver.
+    pub tx_doorbells: u64,
+    /// Payload bytes sent more than once.
+    pub retransmitted_bytes: u64,
+    /// Frames that the cable lost, both ways.
+    pub frames_lost_on_wire: u64,
+    /// Sanitizer rules broken, counted over both machines.
+    pub iommu_violations: u64,
+    /// One sentence for each broken rule.
+    pub violations: Vec<String>,
+}
+
+/// Why a transfer did not run to its end. Each is one sentence with its remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// Rings, frames or maps could not be had.
+    #[error("could not get memory for the NIC's rings and buffers ({cause}); free some memory or raise the limit (ulimit -v, ulimit -l)")]
+    Memory {
+        /// What was asked for and what the system said.
+        cause: String,
+    },
+    /// The NIC did not come up.
+    #[error("the {nic} NIC did not start: {cause}")]
+    Device {
+        /// The NIC's name.
+        nic: &'static str,
+        /// What the driver found.
+        cause: String,
+    },
+    /// The file could not be read or mapped, or is no longer what it was.
+    #[error("the file could not be sent: {cause}")]
+    Source {
+        /// What was found.
+        cause: String,
+    },
+    /// The connection was reset before the last byte.
+    #[error("the connection was reset after {received} of {declared} bytes: {cause}")]
+    Reset {
+        /// Bytes that had arrived.
+        received: u64,
+        /// Bytes that were announced.
+        declared: u64,
+        /// Who reset it and why.
+        cause: String,
+    },
+    /// The receiver could not keep what arrived.
+    #[error("the received bytes could not be kept: {0}")]
+    Sink(#[source] io::Error),
+    /// The capture could not be written.
+    #[error("the capture could not be written: {0}; free some space or leave --pcap out")]
+    Pcap(#[source] io::Error),
+    /// The stop flag was raised.
+    #[error("interrupted")]
+    Interrupted,
+    /// Nothing has moved for too long.
+    #[error("no byte arrived for {seconds} s ({received} of {declared} had arrived); the wire may be too lossy: lower --loss or --corrupt")]
+    Stalled {
+        /// How long nothing arrived, on the transfer's own clock.
+        seconds: u64,
+        /// Bytes that had arrived.
+        received: u64,
+        /// Bytes that were announced.
+        declared: u64,
+    },
+}
+
+// pub fn run(
+//     plan: Plan,
+//     sink: &mut dyn Sink,
+//     progress: &AtomicU64,   // bytes handed to the sink so far, stored with Relaxed
+//     stop: &AtomicBool,      // raised by Ctrl-C: give up within 100 ms with Interrupted
+// ) -> Result<Outcome, TransferError>
