@@ -130,7 +130,9 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// Rings, frames or maps could not be had.
-    #[error("could not get memory for the NIC's rings and buffers ({cause}); free some memory or raise the limit (ulimit -v, ulimit -l)")]
+    #[error(
+        "could not get memory for the NIC's rings and buffers ({cause}); free some memory or raise the limit (ulimit -v, ulimit -l)"
+    )]
     Memory {
         /// What was asked for and what the system said.
         cause: String,
@@ -169,7 +171,9 @@ pub enum TransferError {
     #[error("interrupted")]
     Interrupted,
     /// Nothing has moved for too long.
-    #[error("no byte arrived for {seconds} s ({received} of {declared} had arrived); the wire may be too lossy: lower --loss or --corrupt")]
+    #[error(
+        "no byte arrived for {seconds} s ({received} of {declared} had arrived); the wire may be too lossy: lower --loss or --corrupt"
+    )]
     Stalled {
         /// How long nothing arrived, on the transfer's own clock.
         seconds: u64,
