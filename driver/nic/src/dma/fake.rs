@@ -1,0 +1,1 @@
+//! A mapper without a device, for tests.
