@@ -1,1 +1,6 @@
-//! Under construction.
+//! Emulated NICs. Under construction.
+
+#![allow(dead_code)]
+mod memory;
+pub mod sanitizer;
+pub mod wire;

@@ -1,0 +1,175 @@
+//! The device's reads and writes of memory: raw copies, as DMA is.
+//!
+//! A [`Piece`] or [`Room`] comes out of a translation and lives no longer than the hold on the mapping table,
+//! so its memory stays mapped: `DmaMapper::map` demands that memory stays until `unmap` has returned, and
+//! `unmap` waits for that hold to end. No Rust reference is ever made to this memory. Software that writes
+//! to bytes in flight races with the copy, as it would with a real device: the bytes are then either the old
+//! or the new, which the sanitizer reports at its strict level.
+#![allow(unsafe_code, reason = "device DMA is a copy between raw pointers that the mapping table vouches for")]
+
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fault_guard::WatchRef;
+
+/// The memory under a mapping was gone when the device read it (a file was truncated under its mapping).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a page that the device was to read is gone: was the file truncated?")]
+pub struct SourceFault;
+
+/// Memory that the device may read: part of a frame on its way out.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'t> {
+    start: NonNull<u8>,
+    len: usize,
+    watch: Option<WatchRef>,
+    held: PhantomData<&'t ()>,
+}
+
+impl<'t> Piece<'t> {
+    /// # Safety
+    /// `[start, start + len)` stays mapped and readable for `'t`, but for pages that `watch` guards.
+    pub(super) unsafe fn new(start: NonNull<u8>, len: usize, watch: Option<WatchRef>) -> Self {
+        Self { start, len, watch, held: PhantomData }
+    }
+
+    /// Bytes of this process as a piece: for tests of what carries frames.
+    #[must_use]
+    pub fn from_bytes(bytes: &'t [u8]) -> Self {
+        Self { start: NonNull::from(bytes).cast(), len: bytes.len(), watch: None, held: PhantomData }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The part `[offset, offset + len)`, cut off at the piece's end.
+    #[must_use]
+    #[inline]
+    pub fn part(&self, offset: usize, len: usize) -> Self {
+        let offset = offset.min(self.len);
+        let len = len.min(self.len - offset);
+        // SAFETY: `offset <= self.len`, so the pointer stays in the range or one past its end.
+        Self { start: unsafe { self.start.add(offset) }, len, ..*self }
+    }
+
+    /// Copies the piece; `to` takes what fits.
+    ///
+    /// # Errors
+    /// [`SourceFault`] where a page was gone: the bytes in `to` mean nothing.
+    #[inline]
+    pub fn copy_to(&self, to: &mut [u8]) -> Result<(), SourceFault> {
+        let len = self.len.min(to.len());
+        // SAFETY: the source is readable for `'t` (see `new`), the target is a live exclusive slice, and both
+        // have `len` bytes; the regions cannot overlap, since nobody has a reference into mapped memory.
+        unsafe { ptr::copy_nonoverlapping(self.start.as_ptr(), to.as_mut_ptr(), len) };
+        self.check()
+    }
+
+    /// Whether all bytes copied so far were real.
+    ///
+    /// # Errors
+    /// [`SourceFault`] where a page of the mapping was gone at any time.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<(), SourceFault> {
+        match self.watch {
+            Some(watch) if watch.faulted() => Err(SourceFault),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Memory that the device may write: a receive buffer.
+#[derive(Debug)]
+pub(crate) struct Room<'t> {
+    start: NonNull<u8>,
+    len: usize,
+    held: PhantomData<&'t ()>,
+}
+
+impl Room<'_> {
+    /// # Safety
+    /// `[start, start + len)` stays mapped and writable for `'t`.
+    pub(super) unsafe fn new(start: NonNull<u8>, len: usize) -> Self {
+        Self { start, len, held: PhantomData }
+    }
+
+    /// Writes `bytes` at `offset`; what does not fit is cut off. Returns how many were written.
+    #[inline]
+    pub(crate) fn write(&mut self, offset: usize, bytes: &[u8]) -> usize {
+        let len = bytes.len().min(self.len.saturating_sub(offset));
+        // SAFETY: `offset + len <= self.len` where `len > 0`, the room is writable for its lifetime; `bytes`
+        // is no mapped memory (nobody makes references into that), so the two do not overlap.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr().wrapping_add(offset), len) };
+        len
+    }
+
+    /// Writes a piece of the sender's memory at `offset`: the one copy of a payload byte. Returns how many
+    /// bytes were written. Whether they were real is to be asked of the piece afterwards.
+    #[inline]
+    pub(crate) fn write_piece(&mut self, offset: usize, piece: &Piece<'_>) -> usize {
+        let len = piece.len.min(self.len.saturating_sub(offset));
+        // SAFETY: both ranges are valid as above; a driver may map one page at both ends, so they may
+        // overlap: `copy` allows it.
+        unsafe { ptr::copy(piece.start.as_ptr(), self.start.as_ptr().wrapping_add(offset), len) };
+        len
+    }
+}
+
+/// Descriptor memory: 16-byte slots of two little-endian words, which driver and device both write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ring<'t> {
+    words: NonNull<AtomicU64>,
+    slots: u32,
+    held: PhantomData<&'t ()>,
+}
+
+impl<'t> Ring<'t> {
+    /// # Safety
+    /// `start` is 8-byte aligned, and `slots * 16` bytes from there stay mapped and writable for `'t`, reached
+    /// by nobody but through atomics.
+    pub(super) unsafe fn new(start: NonNull<u8>, slots: u32) -> Self {
+        Self { words: start.cast(), slots, held: PhantomData }
+    }
+
+    /// Both words of slot `index`, which must lie in the ring (an index beyond it reads slot 0).
+    #[inline]
+    pub(crate) fn load(&self, index: u32) -> [u64; 2] {
+        let [first, second] = self.pair(index);
+        [u64::from_le(first.load(Ordering::Relaxed)), u64::from_le(second.load(Ordering::Relaxed))]
+    }
+
+    /// Writes back both words; the second, which holds the done bit, last and with Release, so that a driver
+    /// that sees it (Acquire) sees the rest.
+    #[inline]
+    pub(crate) fn store(&self, index: u32, words: [u64; 2]) {
+        let [first, second] = self.pair(index);
+        first.store(words[0].to_le(), Ordering::Relaxed);
+        second.store(words[1].to_le(), Ordering::Release);
+    }
+
+    /// Writes back the second word alone.
+    #[inline]
+    pub(crate) fn store_second(&self, index: u32, word: u64) {
+        self.pair(index)[1].store(word.to_le(), Ordering::Release);
+    }
+
+    #[inline]
+    fn pair(&self, index: u32) -> [&'t AtomicU64; 2] {
+        debug_assert!(index < self.slots, "descriptor index out of the ring");
+        let index = if index < self.slots { index as usize } else { 0 };
+        // SAFETY: the slot lies in the ring, whose memory is valid for `'t` and reached through atomics only
+        // (see `new`); `AtomicU64` has the layout of `u64` and the start is aligned for it.
+        unsafe { [self.words.add(2 * index).as_ref(), self.words.add(2 * index + 1).as_ref()] }
+    }
+}

@@ -1,0 +1,23 @@
+//! What lies between the device and the process's memory.
+//!
+//! ```text
+//!  descriptor ──► address ──► table ──► Piece (readable) | Room (writable) | Ring (descriptor words)
+//!                              │                │
+//!                        refusal: which rule    └─ copy; a page that is gone is noted, not fatal
+//! ```
+//! - [`iommu`]: the table of mappings, with directions, and the memory of mappings that have ended;
+//! - [`access`]: the copies themselves, on raw pointers;
+//! - [`occupancy`]: which bytes of a mapping stand in a posted descriptor;
+//! - [`fault_guard`]: what happens when a page under a mapping is gone (a file was truncated), and how the
+//!   strict level notices a driver that reads a receive buffer before it is done.
+//!
+//! This folder is the unsafe bottom of the emulator: everything above it speaks of pieces and rooms.
+
+mod access;
+pub(crate) mod fault_guard;
+mod iommu;
+mod occupancy;
+
+pub(crate) use access::{Ring, Room};
+pub use access::{Piece, SourceFault};
+pub(crate) use iommu::{Iommu, Reach, Refusal};
