@@ -2,5 +2,6 @@
 
 #![allow(dead_code)]
 mod memory;
+pub mod offload;
 pub mod sanitizer;
 pub mod wire;
