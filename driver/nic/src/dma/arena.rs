@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 use std::sync::Once;
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::{FallocateFlags, MemfdFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 
 use super::DmaError;
 
@@ -66,9 +66,10 @@ impl Arena {
             return Err(DmaError::Empty { what: "an arena" });
         }
         if len >= HUGE_FROM_BYTES {
+            static NOTICE: Once = Once::new();
             match Self::of_pages(len, PageSize::Huge2M) {
                 Ok(arena) => return Ok(arena),
-                Err(reason) => notice_ordinary_pages(len, &reason),
+                Err(reason) => NOTICE.call_once(|| notice_ordinary_pages(len, &reason)),
             }
         }
         check_available(len)
@@ -84,13 +85,16 @@ impl Arena {
             .checked_next_multiple_of(page_size.bytes())
             .filter(|&len| isize::try_from(len).is_ok())
             .ok_or_else(|| io::Error::other("more than an address space holds"))?;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let flags = match page_size {
-            PageSize::Huge2M => MemfdFlags::CLOEXEC | MemfdFlags::HUGETLB | MemfdFlags::HUGE_2MB,
-            PageSize::Ordinary => MemfdFlags::CLOEXEC,
+            PageSize::Huge2M => flags | MemfdFlags::HUGETLB | MemfdFlags::HUGE_2MB,
+            PageSize::Ordinary => flags,
         };
         let file = File::from(rustix::fs::memfd_create(c"pagewire-dma", flags)?);
         // Gives the file its length and takes the pages out of the system's reserve, or says that there are too few.
         retried(|| rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len as u64))?;
+        // Whoever shares the descriptor cannot take pages away from under us.
+        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         // Populated: the pages are there already, this spares one fault for each of them later on.
         let memory = MmapOptions::new().len(len).populate().map_raw(&file)?;
         Ok(Self {
@@ -119,23 +123,21 @@ impl Arena {
     }
 }
 
-/// The memory as a file, for a process that shares it (offset 0 is the first byte).
+/// The memory as a file, for a process that shares it; offset 0 is the first byte. Who writes there is bound by the
+/// same rule as a device: never to bytes that are not posted to it.
 impl AsFd for Arena {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 }
 
-/// Says once for each process that there are no hugepages.
+/// Says that there are no hugepages, or too few.
 fn notice_ordinary_pages(len: usize, reason: &io::Error) {
-    static NOTICE: Once = Once::new();
-    NOTICE.call_once(|| {
-        let (mib, pages) = (len.div_ceil(1 << 20), len.div_ceil(HUGE_BYTES));
-        tracing::warn!(
-            "no hugepages are free for {mib} MiB of DMA memory ({reason}); using ordinary pages: \
-             reserve some with `sysctl vm.nr_hugepages={pages}` or more"
-        );
-    });
+    let (mib, pages) = (len.div_ceil(1 << 20), len.div_ceil(HUGE_BYTES));
+    tracing::warn!(
+        "no hugepages are free for {mib} MiB of DMA memory ({reason}); using ordinary pages: \
+         reserve some with `sysctl vm.nr_hugepages={pages}` or more"
+    );
 }
 
 /// Refuses what the system could only grant by killing a process: `fallocate` itself goes on until nothing is left.
@@ -170,4 +172,96 @@ fn retried(mut call: impl FnMut() -> rustix::io::Result<()>) -> io::Result<()> {
         }
     }
     Err(rustix::io::Errno::INTR.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::FileExt;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn an_arena_is_whole_zeroed_pages_shared_by_descriptor() {
+        let arena = Arena::new(5000).unwrap();
+        assert_eq!(
+            arena.page_size(),
+            PageSize::Ordinary,
+            "a hugepage would be wasted on 5000 bytes"
+        );
+        assert_eq!(
+            arena.len(),
+            5000_usize.next_multiple_of(arena.page_size().bytes())
+        );
+        let shared = File::from(arena.as_fd().try_clone_to_owned().unwrap());
+        let mut bytes = vec![1; arena.len() + 1];
+        assert_eq!(shared.read_at(&mut bytes, 0).unwrap(), arena.len());
+        assert!(bytes[..arena.len()].iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn large_arenas_take_hugepages_where_enough_are_free_and_ordinary_pages_otherwise() {
+        let arena = Arena::new(3 << 20).unwrap();
+        let reserved = std::fs::read_to_string("/proc/sys/vm/nr_hugepages").unwrap_or_default();
+        match arena.page_size() {
+            PageSize::Huge2M => assert_eq!(arena.len(), 4 << 20),
+            PageSize::Ordinary => assert_eq!(arena.len(), 3 << 20),
+        }
+        if reserved.trim() == "0" {
+            assert_eq!(arena.page_size(), PageSize::Ordinary);
+        }
+    }
+
+    #[test]
+    fn whoever_shares_an_arena_cannot_take_its_pages_away() {
+        for len in [4096, 2 << 20] {
+            let arena = Arena::new(len).unwrap();
+            let shared = File::from(arena.as_fd().try_clone_to_owned().unwrap());
+            assert!(shared.set_len(0).is_err());
+        }
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error_that_says_what_to_do() {
+        for len in [1 << 46, usize::MAX, isize::MAX as usize] {
+            let error = Arena::new(len).unwrap_err();
+            assert!(matches!(error, DmaError::NoMemory { .. }), "{error}");
+            let words = error.to_string();
+            assert!(words.starts_with("no memory for "), "{words}");
+            assert!(words.contains("fewer or smaller"), "{words}");
+        }
+        assert!(matches!(Arena::new(0), Err(DmaError::Empty { .. })));
+    }
+
+    #[test]
+    fn the_notice_names_the_number_of_pages_to_reserve() {
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<u8>>>);
+        impl Write for Log {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            notice_ordinary_pages(3 << 20, &io::Error::from_raw_os_error(libc::ENOMEM));
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(
+            text.contains("WARN") && text.contains("no hugepages are free for 3 MiB"),
+            "{text}"
+        );
+        assert!(
+            text.contains("using ordinary pages") && text.contains("vm.nr_hugepages=2"),
+            "{text}"
+        );
+    }
 }

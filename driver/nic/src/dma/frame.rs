@@ -165,3 +165,96 @@ impl fmt::Debug for Frame {
         write!(f, "Frame({}, {} of {} bytes)", self.iova, self.len, self.capacity)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::FramePool;
+    use super::super::fake::FakeMapper;
+    use super::*;
+
+    #[test]
+    fn software_and_device_see_the_same_bytes_in_turn() {
+        let (fake, mapper) = FakeMapper::new();
+        let mut pool = FramePool::new(&mapper, 2, 64).unwrap();
+        let (mut first, second) = (pool.take().unwrap(), pool.take().unwrap());
+        first.bytes_mut().copy_from_slice(&[1; 64]);
+        assert_eq!(fake.read(first.iova(), 64), [1; 64]);
+        fake.write(first.iova().offset(60), &[2; 4]);
+        assert_eq!(first.bytes()[59..], [1, 2, 2, 2, 2]);
+        assert_eq!(second.bytes(), [0; 64], "its neighbour is another frame's");
+    }
+
+    #[test]
+    fn a_length_beyond_the_buffer_is_refused_and_changes_nothing() {
+        let (_, mapper) = FakeMapper::new();
+        let mut frame = FramePool::new(&mapper, 1, 64).unwrap().take().unwrap();
+        frame.set_len(10).unwrap();
+        assert_eq!(
+            frame.set_len(65),
+            Err(FrameTooLong {
+                asked: 65,
+                capacity: 64
+            })
+        );
+        assert_eq!(frame.set_len(usize::MAX).unwrap_err().asked, usize::MAX);
+        assert_eq!(
+            (frame.len(), frame.bytes().len(), frame.bytes_mut().len()),
+            (10, 10, 10)
+        );
+        frame.set_len(0).unwrap();
+        assert!(frame.is_empty() && frame.bytes().is_empty());
+    }
+
+    #[test]
+    fn frames_of_two_pools_are_never_joined() {
+        let (_, mapper) = FakeMapper::new();
+        let one = FramePool::new(&mapper, 1, 4096).unwrap().take().unwrap();
+        let other = FramePool::new(&mapper, 1, 4096).unwrap().take().unwrap();
+        assert!(Frame::joined(&one, [&other]).is_none() && Frame::joined(&other, [&one]).is_none());
+    }
+
+    #[test]
+    fn a_frame_moves_to_another_thread() {
+        let (_, mapper) = FakeMapper::new();
+        let mut frame = FramePool::new(&mapper, 1, 64).unwrap().take().unwrap();
+        let frame = std::thread::spawn(move || {
+            frame.bytes_mut()[0] = 5;
+            frame
+        });
+        assert_eq!(frame.join().unwrap().bytes()[0], 5);
+    }
+
+    proptest! {
+        #[test]
+        fn a_packet_over_several_frames_is_one_slice_exactly_where_they_are_adjacent_and_full(
+            order in prop::sample::subsequence((0..8_usize).collect::<Vec<_>>(), 1..=8),
+            rotate in any::<prop::sample::Index>(),
+            short in prop::option::weighted(0.3, (any::<prop::sample::Index>(), 0_usize..64)),
+        ) {
+            let (_, mapper) = FakeMapper::new();
+            let mut pool = FramePool::new(&mapper, 8, 64).unwrap();
+            let mut slots: Vec<_> = std::iter::from_fn(|| pool.take()).map(Some).collect();
+            let mut order = order;
+            let by = rotate.index(order.len());
+            order.rotate_left(by);
+            let mut chain: Vec<Frame> = order.iter().map(|&index| slots[index].take().unwrap()).collect();
+            for (frame, index) in chain.iter_mut().zip(&order) {
+                frame.bytes_mut().fill(*index as u8 + 1);
+            }
+            if let Some((which, len)) = &short {
+                let which = which.index(chain.len());
+                chain[which].set_len(*len).unwrap();
+            }
+            let adjacent = order.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+            let full = chain[..chain.len() - 1].iter().all(|frame| frame.len() == 64);
+            let expected: Vec<u8> = chain.iter().flat_map(|frame| frame.bytes().to_vec()).collect();
+            let joined = Frame::joined(&chain[0], &chain[1..]);
+            prop_assert_eq!(joined.is_some(), adjacent && full);
+            if let Some(joined) = joined {
+                prop_assert_eq!(joined, &expected[..]);
+            }
+        }
+    }
+}

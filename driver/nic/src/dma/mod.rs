@@ -34,6 +34,7 @@ mod fake;
 mod frame;
 mod gather;
 mod lease;
+mod payload;
 mod pool;
 mod region;
 

@@ -1,6 +1,11 @@
 //! A pool of frames of one size.
-#![allow(unsafe_code, reason = "cuts its region into frames")]
+#![allow(
+    unsafe_code,
+    reason = "cuts its region into frames, and keeps them in a ring without a flag for each slot"
+)]
 
+use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use pagewire_bus::DmaMapper;
@@ -17,13 +22,13 @@ const CACHE_LINE: usize = 64;
 ///
 /// Nothing is allocated after [`new`](Self::new). A frame holds its own reference to the memory for its whole life, so
 /// taking and giving count no references.
-#[derive(Debug)]
 pub struct FramePool {
-    /// A ring, a power of two long: `Some` from `head` up to `tail`.
-    slots: Box<[Option<Frame>]>,
-    /// Where the next frame is taken, counted up for ever.
+    /// A ring, a power of two long. The slots from `head` up to (not including) `tail` hold a frame each, the others
+    /// none; both count up for ever, their low bits are the index.
+    slots: Box<[MaybeUninit<Frame>]>,
+    /// Where the next frame is taken.
     head: usize,
-    /// Where the next frame is put.
+    /// Where the next frame is put; at most `total` ahead of `head`.
     tail: usize,
     total: usize,
     region: Arc<Region<Bidirectional>>,
@@ -51,13 +56,13 @@ impl FramePool {
         let bytes = count.checked_mul(stride).ok_or_else(too_much)?;
         let slots = count.checked_next_power_of_two().ok_or_else(too_much)?;
         let region = Region::<Bidirectional>::allocate(mapper, bytes)?;
-        let mut frames: Vec<Option<Frame>> = Vec::with_capacity(slots);
+        let mut frames = Vec::with_capacity(slots);
         frames.extend((0..count).map(|index| {
             // SAFETY: `count * stride` bytes were allocated, so the range lies within the region. The ranges are disjoint,
             // each is made once, and the region is this pool's own: nobody else can name it, by frames or by words.
-            Some(unsafe { Frame::new(Arc::clone(&region), index * stride, capacity) })
+            MaybeUninit::new(unsafe { Frame::new(Arc::clone(&region), index * stride, capacity) })
         }));
-        frames.resize_with(slots, || None);
+        frames.resize_with(slots, MaybeUninit::uninit);
         Ok(Self {
             slots: frames.into_boxed_slice(),
             head: 0,
@@ -70,10 +75,13 @@ impl FramePool {
     /// Takes the frame that has been here longest; it is as long as its buffer. `None` where all are taken.
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
-        let mask = self.slots.len() - 1;
-        let frame = self.slots.get_mut(self.head & mask)?.take()?;
+        if self.head == self.tail {
+            return None;
+        }
+        let slot = self.slots.get(self.head & (self.slots.len() - 1))?;
         self.head = self.head.wrapping_add(1);
-        Some(frame)
+        // SAFETY: the slot at `head`, before `tail`, holds a frame. It is read once: `head` has passed it.
+        Some(unsafe { slot.assume_init_read() })
     }
 
     /// Takes a frame back.
@@ -83,11 +91,11 @@ impl FramePool {
     #[inline]
     pub fn give(&mut self, mut frame: Frame) -> Result<(), Frame> {
         let mask = self.slots.len() - 1;
-        // There is a free slot for each frame of this pool: no more were made.
         match self.slots.get_mut(self.tail & mask) {
-            Some(slot @ None) if frame.is_of(&self.region) => {
+            Some(slot) if frame.is_of(&self.region) => {
+                // The slot is free: there are no more frames of this region than slots, and this one is not in a slot.
                 frame.reset_len();
-                *slot = Some(frame);
+                slot.write(frame);
                 self.tail = self.tail.wrapping_add(1);
                 Ok(())
             }
@@ -118,5 +126,179 @@ impl FramePool {
     /// Makes sure that the memory of all frames is never unmapped or freed: see [`Region::quarantine`].
     pub fn quarantine(&self) {
         self.region.quarantine();
+    }
+}
+
+impl Drop for FramePool {
+    fn drop(&mut self) {
+        while let Some(frame) = self.take() {
+            drop(frame);
+        }
+    }
+}
+
+impl fmt::Debug for FramePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "FramePool({} of {} frames, {} bytes each)",
+            self.available(),
+            self.total,
+            self.frame_capacity()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashSet, VecDeque};
+
+    use proptest::prelude::*;
+
+    use super::super::fake::FakeMapper;
+    use super::*;
+
+    #[test]
+    fn a_frame_fits_into_half_a_cache_line() {
+        assert_eq!(size_of::<Frame>(), 32);
+        assert_eq!(size_of::<Option<Frame>>(), 32);
+    }
+
+    #[test]
+    fn frames_come_in_the_order_of_memory_and_then_in_the_order_they_were_given() {
+        let (_, mapper) = FakeMapper::new();
+        let mut pool = FramePool::new(&mapper, 5, 2048).unwrap();
+        let frames: Vec<_> = std::iter::from_fn(|| pool.take()).collect();
+        assert_eq!(frames.len(), 5);
+        assert!(
+            frames
+                .windows(2)
+                .all(|pair| pair[0].iova().offset(2048) == pair[1].iova())
+        );
+        let given: Vec<_> = frames.iter().rev().map(Frame::iova).collect();
+        for frame in frames.into_iter().rev() {
+            pool.give(frame).unwrap();
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| pool.take())
+            .map(|frame| frame.iova())
+            .collect();
+        assert_eq!(taken, given);
+    }
+
+    #[test]
+    fn a_frame_of_another_pool_is_refused_and_returned() {
+        let (_, mapper) = FakeMapper::new();
+        let mut one = FramePool::new(&mapper, 2, 64).unwrap();
+        let mut other = FramePool::new(&mapper, 2, 64).unwrap();
+        let foreign = other.take().unwrap();
+        let iova = foreign.iova();
+        let spare = one.take();
+        let returned = one.give(foreign).unwrap_err();
+        assert_eq!(
+            (returned.iova(), one.available(), spare.is_some()),
+            (iova, 1, true)
+        );
+        other.give(returned).unwrap();
+    }
+
+    #[test]
+    fn a_frame_is_as_long_as_its_buffer_when_it_is_taken_again() {
+        let (_, mapper) = FakeMapper::new();
+        let mut pool = FramePool::new(&mapper, 1, 1000).unwrap();
+        assert_eq!(pool.frame_capacity(), 1024);
+        let mut frame = pool.take().unwrap();
+        assert_eq!((frame.len(), frame.capacity()), (1024, 1024));
+        frame.set_len(60).unwrap();
+        pool.give(frame).unwrap();
+        assert_eq!(pool.take().unwrap().len(), 1024);
+    }
+
+    #[test]
+    fn memory_stays_while_a_frame_is_out_and_goes_with_the_last() {
+        let (fake, mapper) = FakeMapper::new();
+        let mut pool = FramePool::new(&mapper, 3, 64).unwrap();
+        let mut frame = pool.take().unwrap();
+        drop(pool);
+        frame.bytes_mut()[0] = 9;
+        assert_eq!(fake.read(frame.iova(), 1), [9]);
+        drop(frame);
+        assert_eq!(fake.unmapped().len(), 1);
+    }
+
+    #[test]
+    fn a_frame_that_is_dropped_is_missed_but_breaks_nothing() {
+        let (fake, mapper) = FakeMapper::new();
+        let mut pool = FramePool::new(&mapper, 2, 64).unwrap();
+        drop(pool.take());
+        let last = pool.take().unwrap();
+        assert!(pool.take().is_none());
+        pool.give(last).unwrap();
+        assert_eq!((pool.available(), pool.total()), (1, 2));
+        drop(pool);
+        assert!(fake.mapped().is_empty());
+    }
+
+    #[test]
+    fn a_quarantined_frame_keeps_its_memory_for_good() {
+        let (fake, mapper) = FakeMapper::new();
+        let mut pool = FramePool::new(&mapper, 2, 64).unwrap();
+        let frame = pool.take().unwrap();
+        let iova = frame.iova();
+        frame.quarantine();
+        drop(pool);
+        fake.write(iova, b"the device goes on writing");
+    }
+
+    #[test]
+    fn pools_that_cannot_be_are_errors() {
+        let (_, mapper) = FakeMapper::new();
+        for (count, len) in [(0, 64), (1, 0)] {
+            assert!(matches!(
+                FramePool::new(&mapper, count, len),
+                Err(DmaError::Empty { .. })
+            ));
+        }
+        for (count, len) in [
+            (usize::MAX, 64),
+            (1 << 40, 2048),
+            (1, 1 << 32),
+            (1, usize::MAX),
+            (1 << 62, 64),
+        ] {
+            let error = FramePool::new(&mapper, count, len).unwrap_err();
+            assert!(
+                matches!(error, DmaError::NoMemory { .. }),
+                "{count} {len}: {error}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_are_conserved_and_distinct_whatever_is_taken_and_given(
+            total in 1_usize..20,
+            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..200),
+        ) {
+            let (fake, mapper) = FakeMapper::new();
+            let mut pool = FramePool::new(&mapper, total, 64).unwrap();
+            let mut inside: VecDeque<_> = (0..total as u64).map(|index| fake.mapped()[0].iova.offset(64 * index)).collect();
+            let mut outside: Vec<Frame> = Vec::new();
+            for (take, which) in steps {
+                if take {
+                    let frame = pool.take();
+                    prop_assert_eq!(frame.as_ref().map(Frame::iova), inside.pop_front());
+                    outside.extend(frame);
+                } else if !outside.is_empty() {
+                    let frame = outside.swap_remove(which.index(outside.len()));
+                    inside.push_back(frame.iova());
+                    pool.give(frame).unwrap();
+                }
+                prop_assert_eq!(pool.available() + outside.len(), pool.total());
+            }
+            let distinct: HashSet<_> = inside.iter().copied().chain(outside.iter().map(Frame::iova)).collect();
+            prop_assert_eq!(distinct.len(), total);
+            drop((pool, outside));
+            prop_assert!(fake.mapped().is_empty());
+        }
     }
 }

@@ -5,15 +5,13 @@
 )]
 
 use std::fmt;
-use std::fs::File;
-use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::MmapRaw;
 use pagewire_bus::{Direction, DmaMapper, HostRange, Iova};
 
 use super::{Arena, DmaError};
@@ -67,7 +65,7 @@ pub struct Region<D: Dir> {
 }
 
 /// What holds the pages.
-enum Backing {
+pub(super) enum Backing {
     Arena(Arena),
     File(MmapRaw),
 }
@@ -97,7 +95,7 @@ unsafe impl<D: Dir> Sync for Region<D> {}
 
 impl<D: Dir> Region<D> {
     /// Maps all of `backing`, and makes a region of `len` bytes from byte `skipped` of it.
-    fn map(
+    pub(super) fn map(
         mapper: &Arc<dyn DmaMapper>,
         backing: Backing,
         skipped: usize,
@@ -107,7 +105,10 @@ impl<D: Dir> Region<D> {
             start: backing.base(),
             len: backing.len(),
         };
-        debug_assert!(len > 0 && skipped + len <= memory.len);
+        assert!(
+            len > 0 && skipped <= memory.len && len <= memory.len - skipped,
+            "a region lies in its pages"
+        );
         // SAFETY: the pages stay mapped in this process until `backing` is dropped; `Region::drop` does so only after
         // the unmap succeeded. If `map` itself fails, nothing is mapped. No Rust reference is made to bytes that the
         // device may write: `ToDevice` memory is none such, and `Bidirectional` memory is reached as atomics, or
@@ -118,7 +119,7 @@ impl<D: Dir> Region<D> {
             source,
         })?;
         Ok(Self {
-            // SAFETY: `skipped` lies within the mapping (the callers ensure it).
+            // SAFETY: `skipped` lies within the mapping: asserted above.
             start: unsafe { memory.start.add(skipped) },
             len,
             iova: iova.offset(skipped as u64),
@@ -208,127 +209,6 @@ impl Region<Bidirectional> {
     }
 }
 
-impl Region<ToDevice> {
-    /// Allocates zeroed memory and maps it for the device to read. Fill it before it is shared.
-    ///
-    /// # Errors
-    /// [`DmaError::Empty`], [`DmaError::NoMemory`], [`DmaError::MapForDevice`].
-    pub fn allocate(mapper: &Arc<dyn DmaMapper>, len: usize) -> Result<Self, DmaError> {
-        Self::map(mapper, Backing::Arena(Arena::new(len)?), 0, len)
-    }
-
-    /// Maps `len` bytes of `file` from byte `offset` for the device to read, where they lie in the page cache.
-    /// The CPU reads none of them. `offset` need not be page aligned: the whole pages around the range are mapped, the
-    /// region is the range.
-    ///
-    /// The range should lie within the file. Bytes after the end, on its last page, are zero; pages after the end are
-    /// not there, and a device that reads them faults. So it does where the file is truncated later on.
-    ///
-    /// # Errors
-    /// [`DmaError::Empty`]; [`DmaError::OutOfRange`] for a range that no file can have; [`DmaError::MapFile`] where
-    /// the system cannot map the file (a pipe, a directory); [`DmaError::MapForDevice`].
-    pub fn map_file(
-        mapper: &Arc<dyn DmaMapper>,
-        file: &File,
-        offset: u64,
-        len: usize,
-    ) -> Result<Self, DmaError> {
-        if len == 0 {
-            return Err(DmaError::Empty {
-                what: "a part of a file",
-            });
-        }
-        let page = rustix::param::page_size();
-        let skipped = (offset % page as u64) as usize;
-        let first = offset - skipped as u64;
-        let out_of_range = || DmaError::OutOfRange {
-            what: "the largest file there can be",
-            offset,
-            len,
-            available: i64::MAX as u64,
-        };
-        let mapped_len = skipped
-            .checked_add(len)
-            .and_then(|len| len.checked_next_multiple_of(page))
-            .ok_or_else(out_of_range)?;
-        if first
-            .checked_add(mapped_len as u64)
-            .is_none_or(|end| i64::try_from(end).is_err())
-        {
-            return Err(out_of_range());
-        }
-        let map = MmapOptions::new()
-            .offset(first)
-            .len(mapped_len)
-            .map_raw_read_only(file)
-            .map_err(|source| DmaError::MapFile { offset, len, source })?;
-        Self::map(mapper, Backing::File(map), skipped, len)
-    }
-
-    /// Reads up to `len` bytes of `file` from byte `offset` into the start of the region. Returns how many were read:
-    /// fewer only where the file ends. Each of them was copied once by the CPU.
-    ///
-    /// The device should not be reading: it would see old and new bytes. `&mut` says that no
-    /// [`GatherSlice`](super::GatherSlice) names the region (see [`Arc::get_mut`]).
-    ///
-    /// # Errors
-    /// What the system says to `pread`; [`io::ErrorKind::InvalidInput`] where `len` is more than the region has.
-    pub fn fill_from_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
-        use std::os::unix::fs::FileExt;
-        let bytes = self.bytes_mut()?;
-        let Some(bytes) = bytes.get_mut(..len) else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "more bytes than the region has",
-            ));
-        };
-        let mut done = 0;
-        while done < len {
-            match file.read_at(&mut bytes[done..], offset.saturating_add(done as u64)) {
-                Ok(0) => break,
-                Ok(read) => done += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
-    }
-
-    /// Copies `bytes` into the region from its byte `offset` on: for data that is no file. The device should not be
-    /// reading: see [`fill_from_file`](Self::fill_from_file).
-    ///
-    /// # Errors
-    /// [`DmaError::OutOfRange`]; nothing is written then.
-    pub fn fill(&mut self, offset: usize, bytes: &[u8]) -> Result<(), DmaError> {
-        let out_of_range = DmaError::OutOfRange {
-            what: "the region",
-            offset: offset as u64,
-            len: bytes.len(),
-            available: self.len as u64,
-        };
-        let own = self
-            .bytes_mut()
-            .ok()
-            .and_then(|own| own.get_mut(offset..)?.get_mut(..bytes.len()));
-        own.ok_or(out_of_range)?.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    /// The bytes, to be filled. Refused for pages of a file: they are mapped read only, and are the file's.
-    fn bytes_mut(&mut self) -> io::Result<&mut [u8]> {
-        if self.arena().is_none() {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "pages of a file are read only",
-            ));
-        }
-        // SAFETY: the memory is writable (an arena's), initialised (zeroed by the system), `len` bytes long, and lives
-        // as long as `self`, which is borrowed uniquely: no other reference into it exists, and none is made from a
-        // `ToDevice` region anywhere else. The device may only read it.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) })
-    }
-}
-
 impl<D: Dir> Drop for Region<D> {
     fn drop(&mut self) {
         let iova = Iova(self.iova.0 - self.skipped as u64);
@@ -352,5 +232,118 @@ impl<D: Dir> fmt::Debug for Region<D> {
             .field("iova", &self.iova)
             .field("len", &self.len)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::sync::atomic::Ordering;
+
+    use super::super::fake::{FakeMapper, is_file_mapped};
+    use super::*;
+
+    fn temporary(bytes: &[u8]) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file
+    }
+
+    fn arena_inode<D: Dir>(region: &Region<D>) -> u64 {
+        File::from(region.arena().unwrap().as_fd().try_clone_to_owned().unwrap())
+            .metadata()
+            .unwrap()
+            .ino()
+    }
+
+    #[test]
+    fn the_direction_of_the_type_is_the_permission_of_the_mapping() {
+        let (fake, mapper) = FakeMapper::new();
+        let _both = Region::<Bidirectional>::allocate(&mapper, 4096).unwrap();
+        let _out = Region::<ToDevice>::allocate(&mapper, 4096).unwrap();
+        let _file = Region::map_file(&mapper, &temporary(b"x"), 0, 1).unwrap();
+        let directions: Vec<_> = fake.mapped().iter().map(|mapping| mapping.direction).collect();
+        assert_eq!(
+            directions,
+            [Direction::Bidirectional, Direction::ToDevice, Direction::ToDevice]
+        );
+    }
+
+    #[test]
+    fn memory_is_unmapped_from_the_device_first_and_then_freed() {
+        let (fake, mapper) = FakeMapper::new();
+        let file = temporary(&[7; 10_000]);
+        let region = Region::<Bidirectional>::allocate(&mapper, 10_000).unwrap();
+        let window = Region::map_file(&mapper, &file, 5000, 5000).unwrap();
+        let inodes = [arena_inode(&region), file.metadata().unwrap().ino()];
+        assert!(inodes.iter().all(|&inode| is_file_mapped(inode)));
+        drop((region, window));
+        let unmapped = fake.unmapped();
+        assert_eq!(unmapped.len(), 2);
+        assert!(unmapped.iter().all(|&(_, still_there)| still_there));
+        assert!(fake.mapped().is_empty());
+        assert!(!inodes.iter().any(|&inode| is_file_mapped(inode)));
+    }
+
+    #[test]
+    fn memory_that_cannot_be_unmapped_is_never_freed() {
+        let (fake, mapper) = FakeMapper::new();
+        let region = Region::<Bidirectional>::allocate(&mapper, 4096).unwrap();
+        let (iova, inode) = (region.iova(), arena_inode(&region));
+        fake.refuse_unmap();
+        drop(region);
+        assert!(is_file_mapped(inode));
+        fake.write(iova, b"the device goes on writing");
+    }
+
+    #[test]
+    fn quarantined_memory_outlives_all_that_name_it() {
+        let (fake, mapper) = FakeMapper::new();
+        let region = Region::<Bidirectional>::allocate(&mapper, 4096).unwrap();
+        let (iova, inode) = (region.iova(), arena_inode(&region));
+        region.quarantine();
+        drop(region);
+        assert!(fake.unmapped().is_empty() && is_file_mapped(inode));
+        fake.write(iova, b"the device goes on writing");
+    }
+
+    #[test]
+    fn what_the_mapper_refuses_is_freed_at_once_and_said() {
+        let (fake, mapper) = FakeMapper::new();
+        fake.refuse_map();
+        let file = temporary(b"some bytes");
+        let error = Region::map_file(&mapper, &file, 0, 10).unwrap_err();
+        assert!(matches!(error, DmaError::MapForDevice { .. }), "{error}");
+        assert!(error.to_string().contains("for the device"), "{error}");
+        assert!(!is_file_mapped(file.metadata().unwrap().ino()));
+        assert!(fake.unmapped().is_empty());
+    }
+
+    #[test]
+    fn words_are_what_the_device_writes_and_reads() {
+        let (fake, mapper) = FakeMapper::new();
+        let region = Region::<Bidirectional>::allocate(&mapper, 4096).unwrap();
+        assert_eq!(region.words().len(), 512);
+        fake.write(
+            region.iova().offset(4088),
+            &0x0123_4567_89ab_cdef_u64.to_le_bytes(),
+        );
+        assert_eq!(
+            u64::from_le(region.word(511).load(Ordering::Acquire)),
+            0x0123_4567_89ab_cdef
+        );
+        region.word(1).store(42_u64.to_le(), Ordering::Release);
+        assert_eq!(fake.read(region.iova().offset(8), 8), 42_u64.to_le_bytes());
+    }
+
+    #[test]
+    #[should_panic(expected = "index out of bounds")]
+    fn there_is_no_word_after_the_last() {
+        let (_, mapper) = FakeMapper::new();
+        // The mapping is a page, the region only what was asked for.
+        let region = Region::<Bidirectional>::allocate(&mapper, 16).unwrap();
+        let _ = region.word(2);
     }
 }
