@@ -12,6 +12,8 @@
 //! ```
 //! Offset −1 is the SYN, and also where a keep-alive stands that is sent before the first byte.
 
+use std::ops::Range;
+
 /// Extends the sequence numbers of one direction of one connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extender {
@@ -51,12 +53,18 @@ impl Extender {
         self.first.wrapping_add(offset as u32)
     }
 
-    /// Takes note that the stream was sent up to `end`, an offset (a FIN counted). Never goes back: a
-    /// retransmission moves nothing.
-    pub const fn advance(&mut self, end: u64) {
-        if end > self.frontier {
-            self.frontier = end;
+    /// Takes note of a segment that is sent: `length` sequence numbers from `sequence` on, SYN and FIN
+    /// counted. Returns its offsets. A retransmission moves nothing, new data moves the frontier.
+    ///
+    /// `None`, and nothing changes, where the segment begins before the SYN.
+    pub fn send(&mut self, sequence: u32, length: u32) -> Option<Range<i64>> {
+        let start = self.offset(sequence);
+        if start < -1 {
+            return None;
         }
+        let end = start + i64::from(length);
+        self.frontier = self.frontier.max(u64::try_from(end).unwrap_or(0));
+        Some(start..end)
     }
 
     /// The offset before which everything is acknowledged, or `None` where the acknowledgment names what
@@ -75,49 +83,46 @@ mod tests {
     #[test]
     fn the_syn_stands_at_minus_one_and_the_first_byte_at_zero() {
         for initial in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
-            let stream = Extender::new(initial);
+            let mut stream = Extender::new(initial);
             assert_eq!(stream.initial(), initial);
-            assert_eq!(stream.offset(initial), -1);
-            assert_eq!(stream.offset(initial.wrapping_add(1)), 0);
-            assert_eq!(stream.sequence(-1), initial);
-            assert_eq!(stream.sequence(0), initial.wrapping_add(1));
+            assert_eq!(stream.send(initial, 1), Some(-1..0));
+            assert_eq!(stream.frontier(), 0);
+            assert_eq!(stream.send(initial.wrapping_add(1), 10), Some(0..10));
+            assert_eq!(stream.frontier(), 10);
+            assert_eq!(
+                (stream.sequence(-1), stream.sequence(0)),
+                (initial, initial.wrapping_add(1))
+            );
         }
     }
 
     #[test]
-    fn a_keep_alive_before_the_first_byte_stands_at_minus_one() {
+    fn a_keep_alive_before_the_first_byte_stands_at_minus_one_and_moves_nothing() {
         let mut stream = Extender::new(7);
-        assert_eq!(stream.offset(7), -1);
-        stream.advance(0);
-        assert_eq!((stream.offset(7), stream.frontier()), (-1, 0));
+        assert_eq!(stream.send(7, 1), Some(-1..0));
+        assert_eq!(stream.send(7, 1), Some(-1..0));
+        assert_eq!(stream.frontier(), 0);
     }
 
     #[test]
     fn the_fin_stands_after_the_last_byte() {
         let mut stream = Extender::new(u32::MAX - 3);
-        stream.advance(5);
-        assert_eq!(stream.offset(2), 5);
-        stream.advance(6);
+        stream.send(u32::MAX - 2, 5);
+        assert_eq!(stream.send(2, 1), Some(5..6));
         assert_eq!(stream.acknowledged(3), Some(6));
         assert_eq!(stream.acknowledged(4), None);
     }
 
     #[test]
     fn what_lies_before_the_syn_is_below_minus_one_and_acknowledges_nothing() {
-        let stream = Extender::new(1000);
+        let mut stream = Extender::new(1000);
         assert_eq!(stream.offset(999), -2);
+        assert_eq!(stream.send(999, 20), None);
+        assert_eq!(stream.frontier(), 0);
         assert_eq!(stream.acknowledged(999), None);
         assert_eq!(stream.acknowledged(1000), None);
         assert_eq!(stream.acknowledged(1001), Some(0));
         assert_eq!(stream.acknowledged(1002), None);
-    }
-
-    #[test]
-    fn the_frontier_never_goes_back() {
-        let mut stream = Extender::new(0);
-        stream.advance(5 << 32);
-        stream.advance(3);
-        assert_eq!(stream.frontier(), 5 << 32);
     }
 
     proptest! {
@@ -125,23 +130,24 @@ mod tests {
         #[test]
         fn offsets_are_right_over_many_wraps_and_retransmissions_from_a_gigabyte_behind(
             initial: u32,
-            steps in prop::collection::vec((1u64..=1 << 30, 0u64..=1 << 30), 1..200),
+            steps in prop::collection::vec((1u64..=1 << 30, 0u64..=1 << 30, 0u32..=1 << 20), 1..200),
         ) {
             let wire = |offset: i64| initial.wrapping_add(1).wrapping_add(offset as u32);
             let mut stream = Extender::new(initial);
             let mut frontier = 0u64;
-            for (advance, back) in steps {
-                prop_assert_eq!(stream.offset(wire(frontier as i64)), frontier as i64);
+            for (advance, back, length) in steps {
+                let new = frontier as i64..(frontier + advance) as i64;
+                prop_assert_eq!(stream.offset(wire(new.end)), new.end);
+                prop_assert_eq!(stream.send(wire(new.start), advance as u32), Some(new));
                 frontier += advance;
-                prop_assert_eq!(stream.offset(wire(frontier as i64)), frontier as i64);
-                stream.advance(frontier);
-                let again = frontier.saturating_sub(back);
-                prop_assert_eq!(stream.offset(wire(again as i64)), again as i64);
-                stream.advance(again);
+                let start = frontier.saturating_sub(back);
+                let length = length.min((frontier - start) as u32);
+                let again = start as i64..start as i64 + i64::from(length);
+                prop_assert_eq!(stream.send(wire(start as i64), length), Some(again));
                 prop_assert_eq!(stream.frontier(), frontier);
-                prop_assert_eq!(stream.acknowledged(wire(again as i64)), Some(again));
+                prop_assert_eq!(stream.acknowledged(wire(start as i64)), Some(start));
                 prop_assert_eq!(stream.acknowledged(wire(frontier as i64 + 1)), None);
-                prop_assert_eq!(stream.sequence(again as i64), wire(again as i64));
+                prop_assert_eq!(stream.sequence(start as i64), wire(start as i64));
             }
         }
     }

@@ -92,7 +92,7 @@ impl<Id: Index> TimerHeap<Id> {
     }
 
     /// Sets the deadline of `id`, in the place of the one it had.
-    pub fn at(&mut self, id: Id, deadline: Instant) {
+    pub fn set(&mut self, id: Id, deadline: Instant) {
         let index = id.index();
         if index >= self.slots.len() {
             self.slots.resize(index + 1, Slot::default());
@@ -131,7 +131,8 @@ impl<Id: Index> TimerHeap<Id> {
     }
 
     /// The earliest deadline.
-    pub fn next_deadline(&mut self) -> Option<Instant> {
+    #[allow(clippy::should_implement_trait, reason = "a heap of deadlines is no iterator")]
+    pub fn next(&mut self) -> Option<Instant> {
         self.settle().map(|entry| entry.at)
     }
 
@@ -224,12 +225,12 @@ mod tests {
     #[test]
     fn deadlines_fire_in_order_and_once() {
         let mut timers = TimerHeap::new();
-        timers.at(3, at(30));
-        timers.at(1, at(10));
-        timers.at(2, at(20));
+        timers.set(3, at(30));
+        timers.set(1, at(10));
+        timers.set(2, at(20));
         assert_eq!(drain(&mut timers, 9), []);
         assert_eq!(drain(&mut timers, 20), [1, 2]);
-        assert_eq!(timers.next_deadline(), Some(at(30)));
+        assert_eq!(timers.next(), Some(at(30)));
         assert_eq!(drain(&mut timers, 99), [3]);
         assert!(timers.is_empty());
     }
@@ -237,11 +238,11 @@ mod tests {
     #[test]
     fn a_deadline_moved_earlier_fires_earlier_and_one_moved_later_later() {
         let mut timers = TimerHeap::new();
-        timers.at(0, at(50));
-        timers.at(0, at(10));
-        assert_eq!(timers.next_deadline(), Some(at(10)));
-        timers.at(0, at(70));
-        assert_eq!(timers.next_deadline(), Some(at(70)));
+        timers.set(0, at(50));
+        timers.set(0, at(10));
+        assert_eq!(timers.next(), Some(at(10)));
+        timers.set(0, at(70));
+        assert_eq!(timers.next(), Some(at(70)));
         assert_eq!(drain(&mut timers, 69), []);
         assert_eq!(drain(&mut timers, 70), [0]);
         assert_eq!(drain(&mut timers, 1000), []);
@@ -250,11 +251,11 @@ mod tests {
     #[test]
     fn a_cancelled_deadline_never_fires_even_if_the_id_is_used_again() {
         let mut timers = TimerHeap::new();
-        timers.at(0, at(10));
+        timers.set(0, at(10));
         timers.cancel(0);
         timers.cancel(0);
-        assert_eq!((timers.next_deadline(), timers.len()), (None, 0));
-        timers.at(0, at(90));
+        assert_eq!((timers.next(), timers.len()), (None, 0));
+        timers.set(0, at(90));
         assert_eq!(drain(&mut timers, 50), []);
         assert_eq!(drain(&mut timers, 90), [0]);
     }
@@ -263,7 +264,7 @@ mod tests {
     fn equal_deadlines_fire_in_the_order_of_ids() {
         let mut timers = TimerHeap::new();
         for id in [4, 2, 9, 0] {
-            timers.at(id, at(5));
+            timers.set(id, at(5));
         }
         assert_eq!(drain(&mut timers, 5), [0, 2, 4, 9]);
     }
@@ -275,7 +276,7 @@ mod tests {
         for round in 0..1_000_000i64 {
             for id in 0..10 {
                 // now later, now earlier
-                timers.at(id, at(round + [500, 100, 900, 50][(round as usize + id) % 4]));
+                timers.set(id, at(round + [500, 100, 900, 50][(round as usize + id) % 4]));
             }
             if round == 1000 {
                 capacity = timers.heap.capacity();
@@ -310,7 +311,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::At(id, after) => {
-                        timers.at(id, at(now + after));
+                        timers.set(id, at(now + after));
                         model.insert(id, now + after);
                     }
                     Step::Cancel(id) => {
@@ -326,7 +327,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(timers.len(), model.len());
-                prop_assert_eq!(timers.next_deadline(), model.values().min().map(|t| at(*t)));
+                prop_assert_eq!(timers.next(), model.values().min().map(|t| at(*t)));
                 prop_assert!(timers.heap.len() <= 2 * model.len() + SWEEP);
                 for id in 0..20 {
                     prop_assert_eq!(timers.deadline(id), model.get(&id).map(|t| at(*t)));

@@ -4,19 +4,19 @@ use smoltcp::wire::{IpAddress, IpCidr, Ipv4Address, Ipv6Address};
 
 use crate::headers::TcpHeaders;
 
-/// Whether a TCP segment that arrived may be acted upon at all: [`may_answer`] for its addresses, and
+/// Whether a TCP segment that arrived may be acted upon at all: [`is_answerable`] for its addresses, and
 /// neither Ethernet address nor port that could not be answered. A segment in a broadcast or multicast
 /// frame is none of ours, whatever its IP header says (RFC 1122 §3.3.6, §4.2.3.10).
 ///
 /// `subnets` are the networks of this interface.
-pub fn answerable(segment: &TcpHeaders, subnets: &[IpCidr]) -> bool {
+pub fn may_answer(segment: &TcpHeaders, subnets: &[IpCidr]) -> bool {
     let group = |mac: &[u8; 6]| mac[0] & 1 != 0;
     !group(&segment.source_mac)
         && !group(&segment.destination_mac)
         && segment.source.port != 0
         && segment.destination.port != 0
         && segment.source != segment.destination
-        && may_answer(segment.source.addr, segment.destination.addr, subnets)
+        && is_answerable(segment.source.addr, segment.destination.addr, subnets)
 }
 
 /// Whether an answer may leave from `destination` to `source`, the addresses of a segment that arrived.
@@ -24,7 +24,7 @@ pub fn answerable(segment: &TcpHeaders, subnets: &[IpCidr]) -> bool {
 /// Not to loopback, unspecified ("this network", 0/8, too), multicast, broadcast, class E, IPv4-mapped
 /// IPv6, nor to the network or broadcast address of one of `subnets`; not from any of these either
 /// (RFC 1122 §3.2.1.3, §4.2.3.10; RFC 4291 §2.5, §2.7).
-pub fn may_answer(source: IpAddress, destination: IpAddress, subnets: &[IpCidr]) -> bool {
+pub fn is_answerable(source: IpAddress, destination: IpAddress, subnets: &[IpCidr]) -> bool {
     is_host(source, subnets) && is_host(destination, subnets)
 }
 
@@ -74,7 +74,7 @@ mod tests {
         } else {
             "10.1.2.3"
         };
-        may_answer(source.parse().unwrap(), destination.parse().unwrap(), &subnets())
+        is_answerable(source.parse().unwrap(), destination.parse().unwrap(), &subnets())
     }
 
     #[test]
@@ -125,26 +125,26 @@ mod tests {
         let source = "10.1.2.4".parse().unwrap();
         for destination in ["255.255.255.255", "10.1.2.255", "224.0.0.1", "127.0.0.1"] {
             assert!(
-                !may_answer(source, destination.parse().unwrap(), &subnets()),
+                !is_answerable(source, destination.parse().unwrap(), &subnets()),
                 "{destination}"
             );
         }
         let source = "fd00::2".parse().unwrap();
-        assert!(!may_answer(source, "ff02::1".parse().unwrap(), &subnets()));
+        assert!(!is_answerable(source, "ff02::1".parse().unwrap(), &subnets()));
     }
 
     #[test]
     fn rfc1122_3_3_6_a_unicast_address_in_a_group_frame_is_not_answered() {
         let good = segment(TcpFlags::SYN, 1, 0, 0);
-        assert!(answerable(&good, &subnets()));
-        assert!(!answerable(
+        assert!(may_answer(&good, &subnets()));
+        assert!(!may_answer(
             &TcpHeaders {
                 destination_mac: [0xff; 6],
                 ..good
             },
             &subnets()
         ));
-        assert!(!answerable(
+        assert!(!may_answer(
             &TcpHeaders {
                 source_mac: [1, 0, 0x5e, 0, 0, 1],
                 ..good
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_segment_from_its_own_destination_is_not_answered() {
         let good = segment(TcpFlags::SYN, 1, 0, 0);
-        assert!(!answerable(
+        assert!(!may_answer(
             &TcpHeaders {
                 source: good.destination,
                 ..good
@@ -169,13 +169,13 @@ mod tests {
     fn port_zero_is_not_answered() {
         let mut bad = segment(TcpFlags::SYN, 1, 0, 0);
         bad.source.port = 0;
-        assert!(!answerable(&bad, &subnets()));
+        assert!(!may_answer(&bad, &subnets()));
     }
 
     #[test]
     fn a_network_of_everything_has_no_hosts_reserved_but_its_ends() {
         let everything = ["0.0.0.0/0".parse().unwrap()];
-        assert!(may_answer(
+        assert!(is_answerable(
             "8.8.8.8".parse().unwrap(),
             "10.0.0.1".parse().unwrap(),
             &everything

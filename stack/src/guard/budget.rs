@@ -12,36 +12,34 @@ pub struct ChallengeBudget {
     limit: u32,
     period: Duration,
     left: u32,
-    renewed: Option<Instant>,
+    renewed: Instant,
 }
 
 impl ChallengeBudget {
-    /// At most `limit` in each `period`, which begins with the first one.
-    pub const fn new(limit: u32, period: Duration) -> Self {
+    /// Ten in each five seconds, from `now` on.
+    pub const fn new(now: Instant) -> Self {
+        Self::with_limit(10, Duration::from_secs(5), now)
+    }
+
+    /// At most `limit` in each `period`, from `now` on.
+    pub const fn with_limit(limit: u32, period: Duration, now: Instant) -> Self {
         Self {
             limit,
             period,
             left: limit,
-            renewed: None,
+            renewed: now,
         }
     }
 
-    /// Takes one out; `false` where none is left until the period is over.
-    pub fn take(&mut self, now: Instant) -> bool {
-        let over = self.renewed.is_none_or(|renewed| now >= renewed + self.period);
-        if over {
-            self.renewed = Some(now);
+    /// Spends one; `false` where none is left until the period is over.
+    pub fn spend(&mut self, now: Instant) -> bool {
+        if now >= self.renewed + self.period {
+            self.renewed = now;
             self.left = self.limit;
         }
         let granted = self.left > 0;
         self.left -= u32::from(granted);
         granted
-    }
-}
-
-impl Default for ChallengeBudget {
-    fn default() -> Self {
-        Self::new(10, Duration::from_secs(5))
     }
 }
 
@@ -51,18 +49,18 @@ mod tests {
 
     #[test]
     fn rfc5961_7_ten_challenge_acks_in_five_seconds() {
-        let mut budget = ChallengeBudget::default();
         let start = Instant::from_secs(100);
+        let mut budget = ChallengeBudget::new(start);
         assert_eq!(
             (0..50)
-                .filter(|n| budget.take(start + Duration::from_millis(*n)))
+                .filter(|n| budget.spend(start + Duration::from_millis(*n)))
                 .count(),
             10
         );
-        assert!(!budget.take(start + Duration::from_millis(4999)));
+        assert!(!budget.spend(start + Duration::from_millis(4999)));
         assert_eq!(
             (0..50)
-                .filter(|_| budget.take(start + Duration::from_secs(5)))
+                .filter(|_| budget.spend(start + Duration::from_secs(5)))
                 .count(),
             10
         );
@@ -70,8 +68,8 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_grants_nothing() {
-        let mut budget = ChallengeBudget::new(0, Duration::from_secs(1));
-        assert!(!budget.take(Instant::ZERO));
-        assert!(!budget.take(Instant::from_secs(9)));
+        let mut budget = ChallengeBudget::with_limit(0, Duration::from_secs(1), Instant::ZERO);
+        assert!(!budget.spend(Instant::ZERO));
+        assert!(!budget.spend(Instant::from_secs(9)));
     }
 }

@@ -27,7 +27,7 @@ mod addresses;
 mod budget;
 mod windows;
 
-pub use addresses::{answerable, may_answer};
+pub use addresses::{is_answerable, may_answer};
 pub use budget::ChallengeBudget;
 pub use windows::Windows;
 
