@@ -24,6 +24,9 @@ const HUGE_BYTES: usize = 2 << 20;
 /// The smallest arena for which hugepages are used: below this, most of a hugepage would be waste.
 const HUGE_FROM_BYTES: usize = HUGE_BYTES / 2;
 
+/// One notice for each process, not one for each arena.
+static NOTICE: Once = Once::new();
+
 /// How often a system call that a signal interrupted is made again.
 const INTERRUPTED_LIMIT: u32 = 100;
 
@@ -65,19 +68,26 @@ impl Arena {
         if len == 0 {
             return Err(DmaError::Empty { what: "an arena" });
         }
-        if len >= HUGE_FROM_BYTES {
-            static NOTICE: Once = Once::new();
-            match Self::of_pages(len, PageSize::Huge2M) {
-                Ok(arena) => return Ok(arena),
-                Err(reason) => NOTICE.call_once(|| notice_ordinary_pages(len, &reason)),
-            }
+        let no_memory = |reason| DmaError::NoMemory {
+            mib: len.div_ceil(1 << 20),
+            reason,
+        };
+        check_file_limit(len).map_err(no_memory)?;
+        if len < HUGE_FROM_BYTES {
+            return Self::of_ordinary_pages(len).map_err(no_memory);
         }
-        check_available(len)
-            .and_then(|()| Self::of_pages(len, PageSize::Ordinary))
-            .map_err(|reason| DmaError::NoMemory {
-                mib: len.div_ceil(1 << 20),
-                reason,
-            })
+        let refusal = match Self::of_pages(len, PageSize::Huge2M) {
+            Ok(arena) => return Ok(arena),
+            Err(refusal) => refusal,
+        };
+        let arena = Self::of_ordinary_pages(len).map_err(no_memory)?;
+        NOTICE.call_once(|| notice_ordinary_pages(len, &refusal));
+        Ok(arena)
+    }
+
+    fn of_ordinary_pages(len: usize) -> io::Result<Self> {
+        check_available(len)?;
+        Self::of_pages(len, PageSize::Ordinary)
     }
 
     fn of_pages(len: usize, page_size: PageSize) -> io::Result<Self> {
@@ -153,6 +163,23 @@ fn check_available(len: usize) -> io::Result<()> {
         io::ErrorKind::OutOfMemory,
         format!("{} MiB are available", available >> 20),
     ))
+}
+
+/// Refuses what goes beyond the process's limit on file sizes, which counts for a memfd too: the system ends a process
+/// that exceeds it, by SIGXFSZ.
+fn check_file_limit(len: usize) -> io::Result<()> {
+    // The last page may be a hugepage.
+    let needed = len.saturating_add(HUGE_BYTES) as u64;
+    match rustix::process::getrlimit(rustix::process::Resource::Fsize).current {
+        Some(limit) if needed > limit => {
+            let reason = format!(
+                "files of this process are limited to {} MiB, see `ulimit -f`",
+                limit >> 20
+            );
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the system estimates that it can give without swapping, in bytes.
