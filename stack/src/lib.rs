@@ -1,1 +1,42 @@
-//! Under construction.
+//! TCP/IP in user space over a NIC driver's queues, sending by reference.
+//!
+//! ```text
+//!  application ── send(source) ──► send queue: extents by 64-bit offset
+//!       │                                │ gather(offset, length)
+//!  Stack::poll(now)                      ▼
+//!    ingress ─► guard ─► smoltcp ─► egress: header from smoltcp + payload slices ─► TxQueue
+//! ```
+//!
+//! smoltcp is TCP: states, windows, retransmission. It runs unmodified, over transmit rings that hold
+//! nothing ([`TransmitRing::Phantom`]); the adapter keeps the headers it emits and sends the bytes that the
+//! send queue names in place of the payload. Each connection has a socket set of its own, found by its
+//! addresses and ports, so that the cost of a packet does not follow the number of connections.
+//!
+//! - [`Stack`]: one queue pair, its connections and listeners;
+//! - [`source`]: files and bytes that can be sent by reference;
+//! - [`headers`], [`guard`]: what is read from a packet, and refused, before smoltcp sees it.
+
+mod connection;
+mod device;
+mod egress;
+mod flow;
+pub mod guard;
+pub mod headers;
+mod ingress;
+pub mod listener;
+mod phantom;
+mod send_queue;
+mod sequence;
+pub mod source;
+mod stack;
+mod template;
+mod timers;
+
+pub use connection::Failure;
+pub use egress::EgressCounters;
+pub use ingress::IngressCounters;
+pub use phantom::{NoSocketMemory, SocketSizes, TransmitRing};
+pub use smoltcp::socket::tcp::{CongestionControl, State};
+pub use smoltcp::time::{Duration, Instant};
+pub use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
+pub use stack::{ConnectionId, OpenError, Progress, Stack, StackConfig, StackCounters, Status};

@@ -227,4 +227,6 @@ fn distance(a: u32, b: u32) -> i32 {
 }
 
 #[cfg(test)]
+mod smoltcp_facts;
+#[cfg(test)]
 mod tests;

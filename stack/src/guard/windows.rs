@@ -59,9 +59,14 @@ impl Windows {
         self.advertised_end
     }
 
-    /// Largest window that the peer ever offered, in bytes: RFC 5961's MAX.SND.WND.
+    /// Largest window that the peer ever offered, in bytes: RFC 5961's MAX.SND.WND. The largest that can be
+    /// offered (RFC 7323 §2.2) where nothing was learned yet.
     pub const fn largest_offered(&self) -> u32 {
-        self.largest_offered
+        if self.largest_offered == 0 {
+            1 << 30
+        } else {
+            self.largest_offered
+        }
     }
 
     /// Whether smoltcp takes the receive window for larger than it is: from its SYN or SYN|ACK until the next

@@ -1,0 +1,209 @@
+//! One connection: a socket in a set of its own, and what the stack knows beside it.
+//!
+//! Its life: born by a connect or a SYN; *established*; the application promises bytes and takes bytes;
+//! *finishing*, when the application has promised all it will; *over*, when smoltcp has closed it. It stays
+//! to be asked about until the application releases it; then its socket goes back to the pool.
+
+use smoltcp::iface::{SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{self, State};
+use smoltcp::time::Instant;
+
+use crate::flow::Flow;
+use crate::headers::FourTuple;
+use crate::phantom::TransmitRing;
+use crate::source::SourceError;
+
+/// Why a connection ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The bytes to send could not be had.
+    #[error("{0}")]
+    Source(#[from] SourceError),
+    /// The peer reset the connection.
+    #[error("the peer reset the connection")]
+    ResetByPeer,
+    /// The peer refused it: nobody listens there.
+    #[error("the peer refused the connection: nobody listens on that port")]
+    Refused,
+    /// The application aborted it.
+    #[error("the connection was aborted")]
+    Aborted,
+}
+
+/// Who brought the connection about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// We connected.
+    Connected,
+    /// A listener on this port took a SYN.
+    Accepted {
+        /// The listener's port.
+        port: u16,
+    },
+}
+
+/// A connection.
+pub(crate) struct Connection {
+    pub(crate) sockets: SocketSet<'static>,
+    handle: SocketHandle,
+    pub(crate) flow: Flow,
+    pub(crate) tuple: FourTuple,
+    pub(crate) origin: Origin,
+    pub(crate) generation: u32,
+    /// Whether it stands in the queue of connections that have something to do.
+    pub(crate) queued: bool,
+    /// The application will ask no more.
+    pub(crate) released: bool,
+    /// Whether an application knows of it, where a listener took it.
+    pub(crate) accepted: bool,
+    /// Whether the listener has heard that the handshake is done.
+    pub(crate) announced: bool,
+    pub(crate) failure: Option<Failure>,
+    /// Whether the peer has sent its last byte.
+    pub(crate) peer_finished: bool,
+    finishing: bool,
+    last_state: State,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        socket: tcp::Socket<'static>,
+        ring: TransmitRing,
+        tuple: FourTuple,
+        origin: Origin,
+        generation: u32,
+        now: Instant,
+    ) -> Self {
+        let last_state = socket.state();
+        let mut sockets = SocketSet::new(Vec::with_capacity(1));
+        let handle = sockets.add(socket);
+        Self {
+            sockets,
+            handle,
+            flow: Flow::new(ring, now),
+            tuple,
+            origin,
+            generation,
+            queued: false,
+            released: false,
+            accepted: false,
+            announced: false,
+            failure: None,
+            peer_finished: false,
+            finishing: false,
+            last_state,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn socket(&self) -> &tcp::Socket<'static> {
+        self.sockets.get(self.handle)
+    }
+
+    #[inline]
+    pub(crate) fn socket_mut(&mut self) -> &mut tcp::Socket<'static> {
+        self.sockets.get_mut(self.handle)
+    }
+
+    /// Its socket, for the pool.
+    pub(crate) fn into_socket(mut self) -> tcp::Socket<'static> {
+        match self.sockets.remove(self.handle) {
+            smoltcp::socket::Socket::Tcp(socket) => socket,
+            _ => unreachable!("only TCP sockets are added to a connection's set"),
+        }
+    }
+
+    /// All bytes that will be sent are promised: after the last of them comes a FIN.
+    pub(crate) fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    /// Ends it at once: the peer gets a RST.
+    pub(crate) fn abort(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+        self.socket_mut().abort();
+    }
+
+    /// Takes note of what was acknowledged, hands newly promised bytes to smoltcp, and closes when the last
+    /// one is acknowledged. A source that fails resets the connection.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        if let Err(error) = self.try_advance(now) {
+            self.abort(Failure::Source(error));
+        }
+    }
+
+    fn try_advance(&mut self, now: Instant) -> Result<(), SourceError> {
+        if let Some(error) = self.flow.failure.take() {
+            return Err(error);
+        }
+        if self.flow.ring == TransmitRing::Phantom {
+            let acknowledged = self.flow.enqueued - self.socket().send_queue() as u64;
+            if acknowledged > self.flow.queue.acknowledged() && self.failure.is_none() {
+                self.flow.queue.release(acknowledged)?;
+            }
+            self.flow.queue.watch(now)?;
+            self.promise();
+        }
+        // The FIN waits for the last acknowledgment, so that a file which turns out to have changed ends in
+        // a reset and never in a regular close.
+        let all_acknowledged = self.flow.ring == TransmitRing::Real
+            || self.flow.queue.acknowledged() == self.flow.queue.promised();
+        if self.finishing && all_acknowledged && self.socket().may_send() {
+            self.finishing = false;
+            self.socket_mut().close();
+        }
+        Ok(())
+    }
+
+    /// Enqueues promised bytes in the phantom ring: nothing is written.
+    fn promise(&mut self) {
+        let mut left = self.flow.queue.promised() - self.flow.enqueued;
+        // Twice, because smoltcp offers the room up to the ring's end first.
+        for _ in 0..2 {
+            if left == 0 {
+                break;
+            }
+            let take = |ring: &mut [u8]| {
+                let len = (ring.len() as u64).min(left) as usize;
+                (len, len)
+            };
+            match self.socket_mut().send(take) {
+                Ok(len) => {
+                    self.flow.enqueued += len as u64;
+                    left -= len as u64;
+                }
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Notes the socket's state after smoltcp has worked on it; returns whether it has just become closed.
+    pub(crate) fn observe(&mut self) -> bool {
+        let state = self.socket().state();
+        let before = std::mem::replace(&mut self.last_state, state);
+        self.peer_finished |=
+            matches!(state, State::CloseWait | State::LastAck | State::Closing | State::TimeWait);
+        if state != State::Closed || before == State::Closed {
+            return false;
+        }
+        if self.failure.is_none() {
+            match before {
+                State::LastAck | State::TimeWait | State::Closing => {}
+                State::SynSent => self.failure = Some(Failure::Refused),
+                _ => self.failure = Some(Failure::ResetByPeer),
+            }
+        }
+        true
+    }
+
+    /// Whether the handshake is done, in a connection that lives.
+    pub(crate) fn is_established(&self) -> bool {
+        !matches!(self.last_state, State::Listen | State::SynSent | State::SynReceived | State::Closed)
+    }
+
+    /// Whether smoltcp has nothing more to say for it: closed, and the RST, if there is one, is out.
+    pub(crate) fn is_over(&self) -> bool {
+        let socket = self.socket();
+        socket.state() == State::Closed && socket.remote_endpoint().is_none()
+    }
+}

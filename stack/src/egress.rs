@@ -1,0 +1,303 @@
+//! The way out: what smoltcp emits becomes descriptors.
+//!
+//! smoltcp writes each packet through a [`TxToken`]. For a control packet the token offers a frame of DMA
+//! memory, and the frame is posted as it is. For a segment of a zero-copy connection it offers scratch
+//! memory: the header is kept, the payload (zeros of the phantom ring) is thrown away, and the header is
+//! posted together with the slices that the send queue finds for those sequence numbers. The device cuts,
+//! numbers and checksums.
+//!
+//! This is the one place where a packet can still be absorbed: before any descriptor exists, the token may
+//! drop it, as a wire would, and TCP sends it again.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pagewire_bus::DmaMapper;
+use pagewire_nic::dma::{DmaError, Frame, FramePool, GatherSlice};
+use pagewire_nic::port::{Full, IpVersion, L4, PacketLayout, TxLimits, TxOffload, TxQueue};
+use smoltcp::phy::{PacketMeta, TxToken};
+use smoltcp::wire::IpAddress;
+
+use crate::flow::Flow;
+use crate::headers::{Peek, TcpHeaders, peek_egress};
+use crate::phantom::TransmitRing;
+
+/// Length of a frame that holds a header or a control packet, in bytes.
+const SMALL_FRAME: usize = 256;
+/// Small frames: more than a TX ring can hold packets of two descriptors.
+const SMALL_FRAMES: usize = 1024;
+/// Large frames: for packets whose payload is copied.
+const LARGE_FRAMES: usize = 64;
+
+/// What the way out has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EgressCounters {
+    /// Packets posted.
+    pub packets: u64,
+    /// Packets dropped before a descriptor existed: no room, or bytes that could not be had.
+    pub absorbed: u64,
+    /// Payload bytes sent by reference.
+    pub gathered_bytes: u64,
+}
+
+/// A TX queue, the frames for headers, and scratch memory.
+pub(crate) struct Egress<T> {
+    queue: T,
+    small: FramePool,
+    large: FramePool,
+    scratch: Box<[u8]>,
+    gather: Vec<GatherSlice>,
+    freed: Vec<Frame>,
+    /// Descriptors that one packet may need.
+    reserve: usize,
+    unpublished: bool,
+    counters: EgressCounters,
+    /// Payload bytes that smoltcp copied from a real ring into a frame.
+    copied: Arc<AtomicU64>,
+}
+
+impl<T: TxQueue> Egress<T> {
+    /// `longest` is the longest packet in bytes that smoltcp will emit, headers included.
+    pub(crate) fn new(
+        queue: T,
+        limits: TxLimits,
+        mapper: &Arc<dyn DmaMapper>,
+        longest: usize,
+        copied: Arc<AtomicU64>,
+    ) -> Result<Self, DmaError> {
+        Ok(Self {
+            queue,
+            small: FramePool::new(mapper, SMALL_FRAMES, SMALL_FRAME)?,
+            large: FramePool::new(mapper, LARGE_FRAMES, longest.next_multiple_of(64))?,
+            scratch: vec![0; longest].into_boxed_slice(),
+            gather: Vec::with_capacity(64),
+            freed: Vec::with_capacity(SMALL_FRAMES),
+            reserve: usize::from(limits.max_descriptors) + 2,
+            unpublished: false,
+            counters: EgressCounters::default(),
+            copied,
+        })
+    }
+
+    /// Whether a packet of any size can be posted now.
+    pub(crate) fn ready(&self) -> bool {
+        self.queue.room() >= self.reserve && self.small.available() > 0 && self.large.available() > 0
+    }
+
+    /// Takes back what the device is done with.
+    pub(crate) fn reap(&mut self) -> usize {
+        let done = self.queue.reap(&mut self.freed);
+        while let Some(frame) = self.freed.pop() {
+            self.put_back(frame);
+        }
+        done
+    }
+
+    /// Rings the doorbell if anything was posted since the last time.
+    pub(crate) fn publish(&mut self) {
+        if std::mem::take(&mut self.unpublished) {
+            self.queue.doorbell();
+        }
+    }
+
+    pub(crate) fn counters(&self) -> EgressCounters {
+        self.counters
+    }
+
+    pub(crate) fn queue(&self) -> &T {
+        &self.queue
+    }
+
+    /// Whether every frame is in its pool or posted: none was lost.
+    pub(crate) fn conserves_frames(&self) -> bool {
+        let away = self.small.total() - self.small.available() + self.large.total() - self.large.available();
+        // A posted packet has one frame and at least one descriptor.
+        away <= self.queue.posted()
+    }
+
+    /// Posts a packet that `write` composes in a small frame, checksums and all; it returns the length.
+    /// Returns whether the packet was posted.
+    pub(crate) fn send_small(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        let Some(mut frame) = self.take(SMALL_FRAME) else { return false };
+        let written = write(frame.bytes_mut()).and_then(|len| frame.set_len(len).ok());
+        if written.is_none() {
+            self.put_back(frame);
+            return false;
+        }
+        self.post(frame, TxOffload::None);
+        true
+    }
+
+    /// A frame of at least `len` bytes, set to that length.
+    fn take(&mut self, len: usize) -> Option<Frame> {
+        if !self.ready() {
+            return None;
+        }
+        let mut frame = if len <= SMALL_FRAME { self.small.take()? } else { self.large.take()? };
+        if frame.set_len(len).is_err() {
+            self.put_back(frame);
+            return None;
+        }
+        Some(frame)
+    }
+
+    /// A frame knows its pool: the one that refuses it is not its own.
+    fn put_back(&mut self, frame: Frame) {
+        if let Err(frame) = self.small.give(frame) {
+            let home = self.large.give(frame);
+            debug_assert!(home.is_ok(), "a frame came back that was never ours");
+        }
+    }
+
+    fn post(&mut self, frame: Frame, offload: TxOffload) {
+        match self.queue.post(frame, offload) {
+            Ok(()) => {
+                self.counters.packets += 1;
+                self.unpublished = true;
+            }
+            Err(Full(frame)) => self.absorb(frame),
+        }
+    }
+
+    fn absorb(&mut self, frame: Frame) {
+        self.counters.absorbed += 1;
+        self.put_back(frame);
+    }
+}
+
+/// One packet on its way out of smoltcp.
+pub(crate) struct Outgoing<'a, T> {
+    pub(crate) egress: &'a mut Egress<T>,
+    /// The connection it belongs to; none for ARP, ICMP and refusals.
+    pub(crate) flow: Option<&'a mut Flow>,
+    pub(crate) mss: Option<NonZeroU16>,
+}
+
+impl<T: TxQueue> TxToken for Outgoing<'_, T> {
+    fn set_meta(&mut self, meta: PacketMeta) {
+        self.mss = meta.segmentation_offload_size;
+    }
+
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
+        let phantom = self.flow.as_ref().is_some_and(|flow| flow.ring == TransmitRing::Phantom);
+        if phantom && len > SMALL_FRAME { self.by_reference(len, write) } else { self.in_a_frame(len, write) }
+    }
+}
+
+impl<T: TxQueue> Outgoing<'_, T> {
+    /// The packet is written into scratch memory; its payload, if it is the stream's, goes by reference.
+    fn by_reference<R>(self, len: usize, write: impl FnOnce(&mut [u8]) -> R) -> R {
+        let Self { egress, flow, mss } = self;
+        let result = write(&mut egress.scratch[..len]);
+        let Some(headers) = tcp_headers(&egress.scratch[..len]) else {
+            egress.counters.absorbed += 1;
+            return result;
+        };
+        let header_len = headers.header_len();
+        let Some(mut frame) = egress.take(header_len) else {
+            egress.counters.absorbed += 1;
+            return result;
+        };
+        frame.bytes_mut().copy_from_slice(&egress.scratch[..header_len]);
+        egress.post_by_reference(frame, &headers, flow, mss);
+        result
+    }
+
+    /// The packet is written where the device will read it.
+    fn in_a_frame<R>(self, len: usize, write: impl FnOnce(&mut [u8]) -> R) -> R {
+        let Self { egress, flow, mss } = self;
+        let Some(mut frame) = egress.take(len) else {
+            egress.counters.absorbed += 1;
+            return write(&mut egress.scratch[..len]);
+        };
+        let result = write(frame.bytes_mut());
+        let headers = tcp_headers(frame.bytes());
+        match (&headers, flow) {
+            (Some(headers), Some(flow)) if flow.ring == TransmitRing::Phantom && headers.payload_len > 0 => {
+                if frame.set_len(headers.header_len()).is_err() {
+                    egress.absorb(frame);
+                    return result;
+                }
+                egress.post_by_reference(frame, headers, Some(flow), mss);
+            }
+            (Some(headers), flow) => {
+                if let Some(flow) = flow
+                    && flow.on_egress(headers, frame.bytes()).is_some()
+                {
+                    egress.copied.fetch_add(headers.payload_len as u64, Ordering::Relaxed);
+                }
+                egress.post(frame, offload_of(Some(headers), mss));
+            }
+            (None, _) => egress.post(frame, TxOffload::None),
+        }
+        result
+    }
+}
+
+impl<T: TxQueue> Egress<T> {
+    /// Posts `frame`, which holds exactly the headers, followed by the payload that they stand for.
+    fn post_by_reference(
+        &mut self,
+        mut frame: Frame,
+        headers: &TcpHeaders,
+        flow: Option<&mut Flow>,
+        mss: Option<NonZeroU16>,
+    ) {
+        let Some(flow) = flow else { return self.absorb(frame) };
+        let Some(offset) = flow.on_egress(headers, frame.bytes()) else {
+            // A keep-alive: one byte below the window, whatever its value (RFC 9293 §3.8.4).
+            let len = headers.header_len();
+            if frame.set_len(len + headers.payload_len.min(1)).is_err() {
+                return self.absorb(frame);
+            }
+            frame.bytes_mut()[len..].fill(0);
+            return self.post(frame, offload_of(Some(headers), None));
+        };
+        self.gather.clear();
+        if let Err(error) = flow.queue.gather(offset, headers.payload_len, &mut self.gather) {
+            self.gather.clear();
+            flow.failure.get_or_insert(error);
+            return self.absorb(frame);
+        }
+        match self.queue.post_gather(frame, &mut self.gather, offload_of(Some(headers), mss)) {
+            Ok(()) => {
+                self.counters.packets += 1;
+                self.counters.gathered_bytes += headers.payload_len as u64;
+                self.unpublished = true;
+            }
+            Err(Full(frame)) => {
+                self.gather.clear();
+                self.absorb(frame);
+            }
+        }
+    }
+}
+
+/// The headers of a TCP segment that smoltcp has emitted.
+fn tcp_headers(packet: &[u8]) -> Option<TcpHeaders> {
+    match peek_egress(packet) {
+        Peek::Tcp(headers) => Some(headers),
+        _ => None,
+    }
+}
+
+/// What the device is to do: segment where smoltcp asks for it, else fill in the checksums of TCP.
+fn offload_of(headers: Option<&TcpHeaders>, mss: Option<NonZeroU16>) -> TxOffload {
+    let Some(headers) = headers else { return TxOffload::None };
+    let ip = match headers.source.addr {
+        IpAddress::Ipv4(_) => IpVersion::V4,
+        IpAddress::Ipv6(_) => IpVersion::V6,
+    };
+    let layout = PacketLayout {
+        l2_len: headers.l2_len as u8,
+        l3_len: headers.l3_len as u16,
+        l4_len: headers.l4_len as u8,
+        ip,
+        l4: L4::Tcp,
+    };
+    match mss {
+        Some(mss) => TxOffload::Segment(layout, mss),
+        None => TxOffload::Checksum(layout),
+    }
+}

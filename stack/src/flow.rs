@@ -1,0 +1,123 @@
+//! What the adapter knows of one connection on its way out: which bytes smoltcp's sequence numbers mean.
+
+use smoltcp::socket::tcp;
+use smoltcp::time::Instant;
+
+use crate::guard::{ChallengeBudget, FlowView, Windows};
+use crate::headers::TcpHeaders;
+use crate::phantom::TransmitRing;
+use crate::send_queue::SendQueue;
+use crate::sequence::Extender;
+use crate::source::SourceError;
+use crate::template::HeaderTemplate;
+
+/// The egress side of a connection.
+pub(crate) struct Flow {
+    pub(crate) ring: TransmitRing,
+    pub(crate) queue: SendQueue,
+    /// Why the stream cannot go on; set by the adapter, acted upon by the stack.
+    pub(crate) failure: Option<SourceError>,
+    /// Payload bytes sent more than once.
+    pub(crate) retransmitted: u64,
+    /// Known from the SYN we send.
+    sequence: Option<Extender>,
+    /// Stream bytes given to the socket's ring so far.
+    pub(crate) enqueued: u64,
+    /// One past the highest stream offset sent.
+    sent: u64,
+    /// The peer's initial sequence number.
+    peer_initial: Option<u32>,
+    /// Stream bytes that the application has taken.
+    pub(crate) consumed: u64,
+    template: Option<HeaderTemplate>,
+    windows: Windows,
+    challenges: ChallengeBudget,
+}
+
+impl Flow {
+    pub(crate) fn new(ring: TransmitRing, now: Instant) -> Self {
+        Self {
+            ring,
+            queue: SendQueue::default(),
+            failure: None,
+            retransmitted: 0,
+            sequence: None,
+            enqueued: 0,
+            sent: 0,
+            peer_initial: None,
+            consumed: 0,
+            template: None,
+            windows: Windows::default(),
+            challenges: ChallengeBudget::new(now),
+        }
+    }
+
+    /// Notes a segment of ours that is about to be sent. Returns the stream offset of its first payload
+    /// byte; `None` where it has no payload that the stream knows: a bare ACK, a keep-alive's byte.
+    pub(crate) fn on_egress(&mut self, headers: &TcpHeaders, header_bytes: &[u8]) -> Option<u64> {
+        if headers.flags.syn() {
+            self.sequence = Some(Extender::new(headers.sequence));
+        }
+        if self.template.is_none() && !headers.flags.rst() {
+            self.template = HeaderTemplate::learn(header_bytes, headers);
+        }
+        self.windows.on_egress(headers);
+        let sequence = self.sequence.as_mut()?;
+        let offsets = sequence.send(headers.sequence, headers.segment_len())?;
+        if headers.payload_len == 0 {
+            return None;
+        }
+        let offset = u64::try_from(offsets.start).ok()?;
+        let end = offset + headers.payload_len as u64;
+        let in_stream = match self.ring {
+            TransmitRing::Phantom => offset >= self.queue.acknowledged() && end <= self.queue.promised(),
+            TransmitRing::Real => end <= self.enqueued,
+        };
+        if !in_stream {
+            return None;
+        }
+        self.retransmitted += self.sent.min(end).saturating_sub(offset);
+        self.sent = self.sent.max(end);
+        Some(offset)
+    }
+
+    /// Notes a segment of the peer's that has passed the guard.
+    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders) {
+        if headers.flags.syn() {
+            self.peer_initial = Some(headers.sequence);
+        }
+        self.windows.on_ingress(headers);
+    }
+
+    /// The connection as the guard sees it. `None` before our SYN is out.
+    pub(crate) fn view(&self, socket: &tcp::Socket<'_>) -> Option<FlowView> {
+        let sequence = self.sequence.as_ref()?;
+        let peer_finished = matches!(
+            socket.state(),
+            tcp::State::CloseWait | tcp::State::LastAck | tcp::State::Closing | tcp::State::TimeWait
+        );
+        let received = self.consumed + socket.recv_queue() as u64 + u64::from(peer_finished);
+        let syn_acknowledged = !matches!(socket.state(), tcp::State::SynSent | tcp::State::SynReceived);
+        let acknowledged = self.enqueued - socket.send_queue() as u64;
+        Some(FlowView {
+            state: socket.state(),
+            snd_una: if syn_acknowledged { sequence.sequence(acknowledged as i64) } else { sequence.initial() },
+            snd_max: sequence.sequence(sequence.frontier() as i64),
+            rcv_nxt: self.peer_initial.unwrap_or(0).wrapping_add(1).wrapping_add(received as u32),
+            rcv_wnd: (socket.recv_capacity() - socket.recv_queue()) as u32,
+            windows: self.windows,
+        })
+    }
+
+    /// Whether a challenge ACK may be sent now.
+    pub(crate) fn may_challenge(&mut self, now: Instant) -> bool {
+        self.template.is_some() && self.challenges.spend(now)
+    }
+
+    /// Writes a bare ACK of everything received, a challenge (RFC 5961 §7), to `out`. Returns its length;
+    /// `None` before anything was sent.
+    pub(crate) fn challenge(&self, view: &FlowView, out: &mut [u8]) -> Option<usize> {
+        let window = self.windows.field(view.rcv_wnd);
+        self.template.as_ref()?.emit_ack(view.snd_max, view.rcv_nxt, window, out)
+    }
+}

@@ -1,0 +1,197 @@
+//! What a connection has promised to send: extents by 64-bit stream offset.
+//!
+//! smoltcp counts bytes; this queue knows which bytes they are. An extent is a run of the stream that one
+//! source provides (a file, a header). [`SendQueue::gather`] turns any range between the acknowledged and
+//! the promised offset into slices of DMA memory, as often as it is asked: a retransmission is the same
+//! look-up again. [`SendQueue::release`] forgets what was acknowledged; memory itself stays alive until the
+//! last descriptor that names it has completed, because every posted slice holds its region.
+
+use std::collections::VecDeque;
+
+use pagewire_nic::dma::GatherSlice;
+use smoltcp::time::Instant;
+
+use crate::source::{Source, SourceError};
+
+/// A run of the stream that one source provides.
+struct Extent {
+    /// Stream offset of its first byte.
+    start: u64,
+    /// Length in bytes; never 0.
+    len: u64,
+    source: Box<dyn Source>,
+}
+
+impl Extent {
+    fn end(&self) -> u64 {
+        self.start + self.len
+    }
+}
+
+/// The stream of one connection, from the oldest unacknowledged byte to the newest promised one.
+#[derive(Default)]
+pub(crate) struct SendQueue {
+    extents: VecDeque<Extent>,
+    /// Everything below was acknowledged and may be gone.
+    acknowledged: u64,
+    /// One past the last promised byte.
+    promised: u64,
+}
+
+impl SendQueue {
+    /// Appends all bytes of `source` to the stream.
+    pub(crate) fn push(&mut self, source: Box<dyn Source>) {
+        let len = source.len();
+        if len > 0 {
+            self.extents.push_back(Extent { start: self.promised, len, source });
+            self.promised += len;
+        }
+    }
+
+    /// One past the last promised byte, as a stream offset.
+    pub(crate) fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    /// The oldest unacknowledged byte, as a stream offset.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// Appends the slices that hold `len` bytes from stream offset `offset`.
+    ///
+    /// # Errors
+    /// [`SourceError::OutOfRange`] where a byte was acknowledged already or never promised; what a source
+    /// says otherwise. `out` may then hold some slices: the caller clears it.
+    pub(crate) fn gather(
+        &mut self,
+        offset: u64,
+        len: usize,
+        out: &mut Vec<GatherSlice>,
+    ) -> Result<(), SourceError> {
+        let end = offset + len as u64;
+        if offset < self.acknowledged || end > self.promised {
+            return Err(SourceError::OutOfRange { offset, end, from: self.acknowledged, to: self.promised });
+        }
+        // Nearly always the first extent: the queue of a busy connection is short and sent in order.
+        let mut index = self.extents.partition_point(|extent| extent.end() <= offset);
+        let mut at = offset;
+        while at < end {
+            let extent = &mut self.extents[index];
+            let run = (end.min(extent.end()) - at) as usize;
+            extent.source.gather(at - extent.start, run, out)?;
+            at += run as u64;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Looks after the source that is being sent, from time to time.
+    ///
+    /// # Errors
+    /// The source's refusal to go on.
+    pub(crate) fn watch(&mut self, now: Instant) -> Result<(), SourceError> {
+        self.extents.front_mut().map_or(Ok(()), |first| first.source.watch(now))
+    }
+
+    /// Forgets everything below `offset`, which the peer has acknowledged.
+    ///
+    /// # Errors
+    /// An extent that is now wholly acknowledged has its source asked whether the bytes that were sent are
+    /// the bytes that were declared; the source's refusal.
+    pub(crate) fn release(&mut self, offset: u64) -> Result<(), SourceError> {
+        debug_assert!(offset >= self.acknowledged && offset <= self.promised);
+        self.acknowledged = offset;
+        while let Some(first) = self.extents.front_mut() {
+            if first.end() > offset {
+                first.source.release(offset.saturating_sub(first.start));
+                break;
+            }
+            first.source.verify()?;
+            self.extents.pop_front();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// Notes what it was asked for.
+    struct Recorder {
+        len: u64,
+        asked: Arc<std::sync::Mutex<Vec<(u64, usize)>>>,
+        released: Arc<AtomicU64>,
+    }
+
+    impl Source for Recorder {
+        fn len(&self) -> u64 {
+            self.len
+        }
+        fn gather(&mut self, offset: u64, len: usize, _: &mut Vec<GatherSlice>) -> Result<(), SourceError> {
+            assert!(offset + len as u64 <= self.len, "asked beyond the extent");
+            self.asked.lock().unwrap().push((offset, len));
+            Ok(())
+        }
+        fn release(&mut self, below: u64) {
+            self.released.store(below, Ordering::Relaxed);
+        }
+        fn verify(&mut self) -> Result<(), SourceError> {
+            self.released.store(self.len, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    type Asked = Arc<std::sync::Mutex<Vec<(u64, usize)>>>;
+
+    fn queue(lengths: &[u64]) -> (SendQueue, Vec<Asked>, Vec<Arc<AtomicU64>>) {
+        let mut queue = SendQueue::default();
+        let (mut asked, mut released) = (vec![], vec![]);
+        for &len in lengths {
+            asked.push(Asked::default());
+            released.push(Arc::default());
+            let (asked, released) = (asked.last().unwrap().clone(), released.last().unwrap().clone());
+            queue.push(Box::new(Recorder { len, asked, released }));
+        }
+        (queue, asked, released)
+    }
+
+    #[test]
+    fn a_range_over_two_extents_asks_each_for_its_part() {
+        let (mut queue, asked, _) = queue(&[100, 50]);
+        queue.gather(90, 30, &mut vec![]).unwrap();
+        assert_eq!(*asked[0].lock().unwrap(), [(90, 10)]);
+        assert_eq!(*asked[1].lock().unwrap(), [(0, 20)]);
+    }
+
+    #[test]
+    fn offsets_beyond_four_gigabytes_are_exact() {
+        let (mut queue, asked, _) = queue(&[5 << 32, 7]);
+        queue.gather((5 << 32) - 1, 8, &mut vec![]).unwrap();
+        assert_eq!(*asked[0].lock().unwrap(), [((5 << 32) - 1, 1)]);
+        assert_eq!(*asked[1].lock().unwrap(), [(0, 7)]);
+    }
+
+    #[test]
+    fn what_was_acknowledged_or_never_promised_is_refused() {
+        let (mut queue, _, released) = queue(&[100]);
+        queue.release(40).unwrap();
+        assert_eq!(released[0].load(Ordering::Relaxed), 40);
+        assert!(matches!(queue.gather(39, 1, &mut vec![]), Err(SourceError::OutOfRange { .. })));
+        assert!(matches!(queue.gather(99, 2, &mut vec![]), Err(SourceError::OutOfRange { .. })));
+        queue.gather(40, 60, &mut vec![]).unwrap();
+    }
+
+    #[test]
+    fn an_empty_source_takes_no_place_and_a_finished_one_leaves() {
+        let (mut queue, _, released) = queue(&[10, 0, 20]);
+        assert_eq!(queue.promised(), 30);
+        queue.release(10).unwrap();
+        assert_eq!(released[0].load(Ordering::Relaxed), 10);
+        queue.gather(10, 20, &mut vec![]).unwrap();
+    }
+}

@@ -1,0 +1,112 @@
+//! A file read into DMA memory: for files that cannot be mapped, and for comparison.
+//!
+//! Chunks slide as the windows of a mapped file do. A chunk whose bytes are acknowledged is used again as
+//! soon as no descriptor names it any more. The bytes that `pread` copies are counted where they are copied.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pagewire_bus::DmaMapper;
+use pagewire_nic::dma::{GatherSlice, Region, ToDevice};
+
+use super::{Fingerprint, Source, SourceError};
+
+/// Length of a chunk in bytes: small enough to stay in the cache between the copy and the DMA.
+const CHUNK_BYTES: u64 = 256 << 10;
+
+/// A file whose bytes are copied into DMA memory as they are needed.
+pub struct CopiedFile {
+    file: File,
+    fingerprint: Fingerprint,
+    mapper: Arc<dyn DmaMapper>,
+    /// Consecutive chunks; the first has index `first_chunk`.
+    chunks: VecDeque<Arc<Region<ToDevice>>>,
+    first_chunk: u64,
+    /// Acknowledged chunks, some of which descriptors may still name.
+    retired: VecDeque<Arc<Region<ToDevice>>>,
+    copied: Arc<AtomicU64>,
+}
+
+impl CopiedFile {
+    /// Declares the file as it is now. Every byte read adds one to `copied`.
+    ///
+    /// # Errors
+    /// What the system says to `fstat`.
+    pub fn new(file: File, mapper: Arc<dyn DmaMapper>, copied: Arc<AtomicU64>) -> std::io::Result<Self> {
+        let fingerprint = Fingerprint::of(&file)?;
+        Ok(Self {
+            file,
+            fingerprint,
+            mapper,
+            chunks: VecDeque::new(),
+            first_chunk: 0,
+            retired: VecDeque::new(),
+            copied,
+        })
+    }
+
+    /// A region that no descriptor names: the oldest retired one, or a new one.
+    fn unused_region(&mut self) -> Result<Region<ToDevice>, SourceError> {
+        if let Some(oldest) = self.retired.pop_front() {
+            match Arc::try_unwrap(oldest) {
+                Ok(region) => return Ok(region),
+                Err(busy) => self.retired.push_front(busy),
+            }
+        }
+        Ok(Region::<ToDevice>::allocate(&self.mapper, CHUNK_BYTES as usize)?)
+    }
+
+    fn chunk(&mut self, index: u64) -> Result<&Arc<Region<ToDevice>>, SourceError> {
+        if self.chunks.is_empty() {
+            self.first_chunk = index;
+        }
+        while index >= self.first_chunk + self.chunks.len() as u64 {
+            let start = (self.first_chunk + self.chunks.len() as u64) * CHUNK_BYTES;
+            let len = CHUNK_BYTES.min(self.fingerprint.size() - start) as usize;
+            let mut region = self.unused_region()?;
+            let read = region
+                .fill_from_file(&self.file, start, len)
+                .map_err(|source| SourceError::Read { offset: start, source })?;
+            self.copied.fetch_add(read as u64, Ordering::Relaxed);
+            if read < len {
+                let what = format!("it ends at byte {}", start + read as u64);
+                return Err(SourceError::Changed { what });
+            }
+            self.chunks.push_back(Arc::new(region));
+        }
+        Ok(&self.chunks[(index - self.first_chunk) as usize])
+    }
+}
+
+impl Source for CopiedFile {
+    fn len(&self) -> u64 {
+        self.fingerprint.size()
+    }
+
+    fn gather(&mut self, offset: u64, len: usize, out: &mut Vec<GatherSlice>) -> Result<(), SourceError> {
+        let end = offset + len as u64;
+        let mut at = offset;
+        while at < end {
+            let within = at % CHUNK_BYTES;
+            let run = (end - at).min(CHUNK_BYTES - within);
+            let chunk = Arc::clone(self.chunk(at / CHUNK_BYTES)?);
+            out.push(GatherSlice::new(chunk, within as usize, run as usize)?);
+            at += run;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, offset: u64) {
+        while (self.first_chunk + 1) * CHUNK_BYTES <= offset {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            self.retired.push_back(chunk);
+            self.first_chunk += 1;
+        }
+    }
+
+    fn verify(&mut self) -> Result<(), SourceError> {
+        self.fingerprint.check(&self.file)
+    }
+}

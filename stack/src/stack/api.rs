@@ -1,0 +1,277 @@
+//! What an application asks of a stack.
+
+use pagewire_nic::port::{RxQueue, TxQueue};
+use smoltcp::socket::tcp::{Socket, State};
+use smoltcp::time::Instant;
+use smoltcp::wire::IpEndpoint;
+
+use super::{Core, FIRST_EPHEMERAL, Listening, Stack};
+use crate::connection::{Connection, Failure, Origin};
+use crate::headers::FourTuple;
+use crate::listener::{Listener, ListenerConfig};
+use crate::phantom::{NoSocketMemory, SocketPool, TransmitRing};
+use crate::source::Source;
+
+/// Names a connection; never names another one, even after the first is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId {
+    pub(super) key: usize,
+    pub(super) generation: u32,
+}
+
+/// Why a connection or a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The table is full.
+    #[error("{limit} connections are open, the most this stack was set up for: close some, or raise the limit")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// No free local port towards that peer.
+    #[error("all local ports towards {remote} are in use: close some connections")]
+    NoPort {
+        /// The peer.
+        remote: IpEndpoint,
+    },
+    /// The stack has no address from which the peer can be reached.
+    #[error("{remote} cannot be reached: the stack has no address of that family, or the address is not valid")]
+    Unreachable {
+        /// The peer.
+        remote: IpEndpoint,
+    },
+    /// Somebody listens there already.
+    #[error("port {port} is taken by another listener of this stack: choose another port")]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+    /// No memory for a socket.
+    #[error("{0}")]
+    Memory(#[from] NoSocketMemory),
+}
+
+/// How a connection stands.
+#[derive(Debug)]
+pub struct Status<'a> {
+    /// TCP's state (RFC 9293 §3.3.2).
+    pub state: State,
+    /// The peer.
+    pub remote: IpEndpoint,
+    /// Bytes that the application promised to send.
+    pub promised: u64,
+    /// Of these, bytes that the peer has acknowledged.
+    pub acknowledged: u64,
+    /// Whether the peer has sent its last byte and all bytes were taken.
+    pub drained: bool,
+    /// Why it ended before its time, if it did.
+    pub failure: Option<&'a Failure>,
+}
+
+impl<T: TxQueue, R: RxQueue> Stack<T, R> {
+    /// Starts a connection to `remote`; `ring` says how its payload will be sent.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn connect(
+        &mut self,
+        remote: IpEndpoint,
+        ring: TransmitRing,
+        now: Instant,
+    ) -> Result<ConnectionId, OpenError> {
+        let core = &mut self.core;
+        if core.connections.len() >= core.config.max_connections {
+            return Err(OpenError::TooMany { limit: core.config.max_connections });
+        }
+        let unreachable = OpenError::Unreachable { remote };
+        let Some(address) = core.interface.get_source_address(&remote.addr) else { return Err(unreachable) };
+        let local = core.free_port(address, remote)?;
+        let mut socket = core.pool(ring).take()?;
+        if socket.connect(core.interface.context(), remote, local).is_err() {
+            core.pool(ring).give(socket);
+            return Err(unreachable);
+        }
+        let key = core.insert(socket, ring, FourTuple::new(local, remote), Origin::Connected, now);
+        core.wake(key);
+        Ok(core.id_of(key))
+    }
+
+    /// Takes connections on `port`, on all own addresses; `ring` says how their payload will be sent.
+    ///
+    /// # Errors
+    /// [`OpenError::PortTaken`].
+    pub fn listen(&mut self, port: u16, ring: TransmitRing, config: ListenerConfig) -> Result<(), OpenError> {
+        let core = &mut self.core;
+        if core.listeners.contains_key(&port) {
+            return Err(OpenError::PortTaken { port });
+        }
+        core.listeners.insert(port, Listening { ring, backlog: Listener::new(config) });
+        Ok(())
+    }
+
+    /// The oldest connection on `port` whose handshake is done and that nobody has accepted yet.
+    pub fn accept(&mut self, port: u16) -> Option<ConnectionId> {
+        let core = &mut self.core;
+        while let Some(id) = core.listeners.get_mut(&port)?.backlog.accept() {
+            if let Some(connection) = core.find_mut(id) {
+                connection.accepted = true;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Promises all bytes of `source`, after those promised before. For a phantom ring.
+    pub fn send(&mut self, id: ConnectionId, source: Box<dyn Source>) {
+        if let Some(connection) = self.core.find_mut(id) {
+            debug_assert_eq!(connection.flow.ring, TransmitRing::Phantom, "a real ring is written to");
+            connection.flow.queue.push(source);
+            self.core.wake(id.key);
+        }
+    }
+
+    /// Lets `fill` write into the free part of the socket's ring; it returns how much it wrote. For a real
+    /// ring. Returns what `fill` returned; 0 where there is no room, or no connection.
+    pub fn write(&mut self, id: ConnectionId, fill: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        let Some(connection) = self.core.find_mut(id) else { return 0 };
+        debug_assert_eq!(connection.flow.ring, TransmitRing::Real, "a phantom ring is never written");
+        let written = connection.socket_mut().send(|ring| {
+            let len = if ring.is_empty() { 0 } else { fill(ring) };
+            (len, len)
+        });
+        let written = written.unwrap_or(0);
+        if written > 0 {
+            connection.flow.enqueued += written as u64;
+            self.core.wake(id.key);
+        }
+        written
+    }
+
+    /// No more will be promised: the last byte is followed by a FIN.
+    pub fn finish(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.core.find_mut(id) {
+            connection.finish();
+            self.core.wake(id.key);
+        }
+    }
+
+    /// Shows the received bytes that lie in one piece to `take`, which returns how many of them it took.
+    /// Returns that number; 0 where nothing is there.
+    pub fn receive(&mut self, id: ConnectionId, take: impl FnOnce(&[u8]) -> usize) -> usize {
+        let Some(connection) = self.core.find_mut(id) else { return 0 };
+        if !connection.socket().can_recv() {
+            return 0;
+        }
+        let taken = connection.socket_mut().recv(|bytes| {
+            let len = take(bytes);
+            (len, len)
+        });
+        let taken = taken.unwrap_or(0);
+        if taken > 0 {
+            connection.flow.consumed += taken as u64;
+            // The window has grown: the peer may have to hear of it.
+            self.core.wake(id.key);
+        }
+        taken
+    }
+
+    /// Ends a connection at once; the peer gets a RST.
+    pub fn abort(&mut self, id: ConnectionId, failure: Failure) {
+        if let Some(connection) = self.core.find_mut(id) {
+            connection.abort(failure);
+            self.core.wake(id.key);
+        }
+    }
+
+    /// How a connection stands; `None` once it was released and is over.
+    #[must_use]
+    pub fn status(&self, id: ConnectionId) -> Option<Status<'_>> {
+        let connection = self.core.find(id)?;
+        let socket = connection.socket();
+        Some(Status {
+            state: socket.state(),
+            remote: connection.tuple.remote(),
+            promised: connection.flow.queue.promised(),
+            acknowledged: connection.flow.queue.acknowledged(),
+            drained: connection.peer_finished && !socket.can_recv(),
+            failure: connection.failure.as_ref(),
+        })
+    }
+
+    /// The application will not ask about this connection again: when it is over, it is forgotten.
+    pub fn release(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.core.find_mut(id) {
+            connection.released = true;
+            self.core.wake(id.key);
+        }
+    }
+
+    /// How many connections the table holds, half-open and released ones included.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.core.connections.len()
+    }
+}
+
+impl<T: TxQueue> Core<T> {
+    pub(super) fn pool(&mut self, ring: TransmitRing) -> &mut SocketPool {
+        match ring {
+            TransmitRing::Phantom => &mut self.phantom_sockets,
+            TransmitRing::Real => &mut self.real_sockets,
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        socket: Socket<'static>,
+        ring: TransmitRing,
+        tuple: FourTuple,
+        origin: Origin,
+        now: Instant,
+    ) -> usize {
+        self.next_generation = self.next_generation.wrapping_add(1);
+        let connection = Connection::new(socket, ring, tuple, origin, self.next_generation, now);
+        let key = self.connections.insert(connection);
+        self.table.insert(tuple, key);
+        key
+    }
+
+    /// Ends a connection without a word and gives its socket back to the pool.
+    pub(super) fn forget(&mut self, key: usize) {
+        let Some(connection) = self.connections.try_remove(key) else { return };
+        self.table.remove(&connection.tuple);
+        self.timers.cancel(key);
+        self.counters.retransmitted_bytes += connection.flow.retransmitted;
+        let ring = connection.flow.ring;
+        self.pool(ring).give(connection.into_socket());
+    }
+
+    pub(super) fn id_of(&self, key: usize) -> ConnectionId {
+        ConnectionId { key, generation: self.connections[key].generation }
+    }
+
+    pub(super) fn find(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(id.key).filter(|connection| connection.generation == id.generation)
+    }
+
+    fn find_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(id.key).filter(|connection| connection.generation == id.generation)
+    }
+
+    /// An unused local endpoint towards `remote`.
+    fn free_port(
+        &mut self,
+        address: smoltcp::wire::IpAddress,
+        remote: IpEndpoint,
+    ) -> Result<IpEndpoint, OpenError> {
+        for _ in FIRST_EPHEMERAL..=u16::MAX {
+            let port = self.next_ephemeral;
+            self.next_ephemeral = if port == u16::MAX { FIRST_EPHEMERAL } else { port + 1 };
+            let local = IpEndpoint::new(address, port);
+            if !self.table.contains_key(&FourTuple::new(local, remote)) {
+                return Ok(local);
+            }
+        }
+        Err(OpenError::NoPort { remote })
+    }
+}

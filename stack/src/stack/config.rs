@@ -1,0 +1,92 @@
+//! How a stack is set up.
+
+use std::num::NonZeroUsize;
+
+use pagewire_nic::port::TxLimits;
+use smoltcp::phy::{Checksum, DeviceCapabilities, Medium};
+use smoltcp::socket::tcp::CongestionControl;
+use smoltcp::wire::{IpAddress, IpCidr};
+
+use crate::phantom::SocketSizes;
+
+/// Ethernet header in bytes.
+const ETHERNET: usize = 14;
+/// The longest IP packet in bytes.
+const LONGEST_IP: usize = 65_535;
+/// IPv4 and TCP headers without options, in bytes.
+const HEADERS_V4: usize = 40;
+/// IPv6 and TCP headers without options, in bytes.
+const HEADERS_V6: usize = 60;
+
+/// How a stack is set up.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// Own addresses, each with its subnet.
+    pub addresses: Vec<IpCidr>,
+    /// Default gateways, at most one of each family.
+    pub gateways: Vec<IpAddress>,
+    /// Longest IP packet on the wire in bytes.
+    pub mtu: usize,
+    /// Whether the NIC cuts TCP segments (TSO).
+    pub segmentation_offload: bool,
+    /// Where random numbers start: sequence numbers, the hash of the connection table.
+    pub seed: u64,
+    /// Buffer sizes of every socket.
+    pub sockets: SocketSizes,
+    /// How senders react to loss.
+    pub congestion: CongestionControl,
+    /// Most connections at once, half-open ones included.
+    pub max_connections: usize,
+}
+
+impl StackConfig {
+    /// One address, and what suits a fast network: TSO, windows of a megabyte.
+    #[must_use]
+    pub fn new(address: IpCidr, seed: u64) -> Self {
+        Self {
+            addresses: vec![address],
+            gateways: vec![],
+            mtu: 1500,
+            segmentation_offload: true,
+            seed,
+            sockets: SocketSizes { receive: 1 << 20, transmit: 1 << 20 },
+            congestion: CongestionControl::Cubic,
+            max_connections: 16_384,
+        }
+    }
+
+    /// The most payload in one TSO request: whole MSS-sized frames, so that the last is no runt.
+    fn segment_payload(&self, headers: usize) -> usize {
+        let mss = self.mtu - headers;
+        (LONGEST_IP - headers) / mss * mss
+    }
+
+    /// The longest packet in bytes that smoltcp emits, the Ethernet header included.
+    pub(crate) fn longest_packet(&self, limits: TxLimits) -> usize {
+        if self.segmentation_offload && limits.max_tso > 0 {
+            ETHERNET + LONGEST_IP
+        } else {
+            ETHERNET + self.mtu
+        }
+    }
+
+    /// The device as smoltcp is to see it.
+    pub(crate) fn capabilities(&self, limits: TxLimits) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = ETHERNET + self.mtu;
+        // TCP: the device inserts, and its verdict, or ours, is known before smoltcp sees a packet. The
+        // IPv4 header is cheap and also stands in packets that no offload is asked for.
+        capabilities.checksum.tcp = Checksum::None;
+        capabilities.checksum.ipv4 = Checksum::Both;
+        if self.segmentation_offload {
+            let longest = |headers: usize| {
+                let len = ETHERNET + headers + self.segment_payload(headers);
+                NonZeroUsize::new(len.min(limits.max_tso as usize))
+            };
+            capabilities.segmentation.tcpv4 = longest(HEADERS_V4);
+            capabilities.segmentation.tcpv6 = longest(HEADERS_V6);
+        }
+        capabilities
+    }
+}

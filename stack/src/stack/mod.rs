@@ -1,0 +1,224 @@
+//! The stack: TCP over one queue pair of a NIC.
+//!
+//! [`Stack::poll`] does one round, in this order, and never waits:
+//! 1. take back completed descriptors;
+//! 2. take a batch of packets from the ring; each goes, through the guard, to the connection that its
+//!    addresses and ports name, or to a listener, or to smoltcp for an answer (ARP, ping, a refusal);
+//! 3. wake connections whose timer is due;
+//! 4. let every connection that has something to do emit a burst;
+//! 5. ring the doorbell once, and give buffers back to the NIC.
+//!
+//! The cost of a round follows what happened in it: connections that are at rest are not looked at.
+//! Time is an argument, and the seed of sequence numbers is one of [`StackConfig`]'s: the same calls give
+//! the same packets.
+
+mod api;
+mod config;
+mod packets;
+mod rounds;
+
+pub use api::{ConnectionId, OpenError, Status};
+pub use config::StackConfig;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use pagewire_bus::DmaMapper;
+use pagewire_nic::dma::DmaError;
+use pagewire_nic::port::{RxQueue, TxLimits, TxQueue};
+use slab::Slab;
+use smoltcp::iface::{Config, Interface, SocketSet};
+use smoltcp::phy::DeviceCapabilities;
+use smoltcp::time::Instant;
+use smoltcp::wire::{EthernetAddress, IpAddress};
+
+use crate::connection::Connection;
+use crate::device::OneCall;
+use crate::egress::{Egress, EgressCounters};
+use crate::headers::FourTuple;
+use crate::ingress::{Ingress, IngressCounters};
+use crate::listener::Listener;
+use crate::phantom::{SocketPool, TransmitRing};
+use crate::timers::TimerHeap;
+
+/// What one round of [`Stack::poll`] has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Packets taken from the ring.
+    pub received: usize,
+    /// Packets posted.
+    pub sent: usize,
+    /// Descriptors that the device has completed.
+    pub completed: usize,
+}
+
+impl Progress {
+    /// Whether the round found nothing to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.received == 0 && self.sent == 0 && self.completed == 0
+    }
+}
+
+/// What the stack has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StackCounters {
+    /// The way in.
+    pub ingress: IngressCounters,
+    /// The way out.
+    pub egress: EgressCounters,
+    /// Packets that the guard kept from smoltcp.
+    pub guarded: u64,
+    /// Challenge ACKs sent.
+    pub challenges: u64,
+    /// Payload bytes that the CPU copied: by `pread`, into a socket's ring, out of it.
+    pub payload_bytes_copied: u64,
+    /// Payload bytes sent more than once, over connections that have ended and those that live.
+    pub retransmitted_bytes: u64,
+}
+
+/// TCP over one queue pair.
+pub struct Stack<T, R> {
+    ingress: Ingress<R>,
+    core: Core<T>,
+}
+
+/// All of a stack but its way in, so that a packet can be shown to it while the RX queue holds the packet.
+struct Core<T> {
+    interface: Interface,
+    capabilities: DeviceCapabilities,
+    mapper: Arc<dyn DmaMapper>,
+    egress: Egress<T>,
+    connections: Slab<Connection>,
+    /// By the far and near address and port; the one look-up each packet pays.
+    table: HashMap<FourTuple, usize, FixedState>,
+    listeners: BTreeMap<u16, Listening>,
+    timers: TimerHeap<usize>,
+    /// Connections that have something to do.
+    ready: VecDeque<usize>,
+    phantom_sockets: SocketPool,
+    real_sockets: SocketPool,
+    /// For packets that belong to no connection.
+    nobody: SocketSet<'static>,
+    config: StackConfig,
+    next_generation: u32,
+    next_ephemeral: u16,
+    copied: Arc<AtomicU64>,
+    counters: StackCounters,
+}
+
+/// A port that takes connections.
+struct Listening {
+    /// What stands behind the transmit rings of its connections.
+    ring: TransmitRing,
+    backlog: Listener<ConnectionId>,
+}
+
+impl<T: TxQueue, R: RxQueue> Stack<T, R> {
+    /// A stack over the queue pair `tx`, `rx` of a NIC with these `limits`, whose DMA goes through `mapper`.
+    ///
+    /// # Errors
+    /// No memory for the frames that headers are written into.
+    pub fn new(
+        config: StackConfig,
+        mac: [u8; 6],
+        tx: T,
+        rx: R,
+        limits: TxLimits,
+        mapper: Arc<dyn DmaMapper>,
+        now: Instant,
+    ) -> Result<Self, DmaError> {
+        let capabilities = config.capabilities(limits);
+        let copied = Arc::new(AtomicU64::new(0));
+        let longest = config.longest_packet(limits);
+        let mut egress = Egress::new(tx, limits, &mapper, longest, Arc::clone(&copied))?;
+        let mut smoltcp = Config::new(EthernetAddress(mac).into());
+        smoltcp.random_seed = config.seed;
+        let mut device =
+            OneCall { capabilities: &capabilities, egress: &mut egress, flow: None, packet: None };
+        let mut interface = Interface::new(smoltcp, &mut device, now);
+        interface.update_ip_addrs(|addresses| {
+            for address in &config.addresses {
+                // smoltcp keeps as many as it was built for; one of each family is what a stack here has.
+                let _ = addresses.push(*address);
+            }
+        });
+        for gateway in &config.gateways {
+            let routes = interface.routes_mut();
+            let _ = match *gateway {
+                IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
+                IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
+            };
+        }
+        let core = Core {
+            interface,
+            mapper,
+            egress,
+            connections: Slab::new(),
+            table: HashMap::with_hasher(FixedState::with_seed(config.seed)),
+            listeners: BTreeMap::new(),
+            timers: TimerHeap::new(),
+            ready: VecDeque::new(),
+            phantom_sockets: SocketPool::new(config.sockets, config.congestion),
+            real_sockets: SocketPool::new(config.sockets, config.congestion),
+            nobody: SocketSet::new(Vec::new()),
+            next_generation: 0,
+            next_ephemeral: FIRST_EPHEMERAL,
+            capabilities,
+            config,
+            copied,
+            counters: StackCounters::default(),
+        };
+        Ok(Self { ingress: Ingress::new(rx), core })
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> StackCounters {
+        let live: u64 = self.core.connections.iter().map(|(_, connection)| connection.flow.retransmitted).sum();
+        StackCounters {
+            ingress: self.ingress.counters(),
+            egress: self.core.egress.counters(),
+            payload_bytes_copied: self.core.copied.load(Ordering::Relaxed),
+            retransmitted_bytes: self.core.counters.retransmitted_bytes + live,
+            ..self.core.counters
+        }
+    }
+
+    /// The TX queue, to be asked for its counters.
+    #[must_use]
+    pub fn tx(&self) -> &T {
+        self.core.egress.queue()
+    }
+
+    /// The RX queue, to be asked for its counters.
+    #[must_use]
+    pub fn rx(&self) -> &R {
+        self.ingress.queue()
+    }
+
+    /// Whether every frame is free or posted. True between rounds, unless a frame was lost.
+    #[must_use]
+    pub fn conserves_frames(&self) -> bool {
+        let rx = self.ingress.queue();
+        self.core.egress.conserves_frames() && rx.posted() + rx.spare() == rx.total()
+    }
+
+    /// The device's memory mapper, for sources.
+    #[must_use]
+    pub fn mapper(&self) -> &Arc<dyn DmaMapper> {
+        &self.core.mapper
+    }
+
+    /// Where sources count the bytes they copy.
+    #[must_use]
+    pub fn copied_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.core.copied)
+    }
+}
+
+/// First port of the range for outgoing connections (RFC 6335 §6).
+const FIRST_EPHEMERAL: u16 = 49_152;

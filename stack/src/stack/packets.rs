@@ -1,0 +1,145 @@
+//! What becomes of a received packet.
+
+use pagewire_nic::port::{TxQueue, Verdict};
+use smoltcp::time::Instant;
+use smoltcp::wire::{Ipv4Packet, Ipv6Packet, TcpPacket};
+
+use super::Core;
+use crate::connection::{Connection, Origin};
+use crate::device::OneCall;
+use crate::guard::{self, Ruling};
+use crate::headers::{ETHERNET_LEN, Peek, TcpHeaders, peek, rewrite_acknowledgment};
+
+impl<T: TxQueue> Core<T> {
+    /// Lets one packet be processed by whom it is for.
+    pub(super) fn process(&mut self, packet: &[u8], verdict: Verdict, now: Instant) {
+        let headers = match peek(packet) {
+            Peek::Tcp(headers) => headers,
+            Peek::Malformed => return self.counters.guarded += 1,
+            _ => return self.answer(packet, now),
+        };
+        if verdict == Verdict::Unchecked && !checksum_holds(packet, &headers) {
+            return self.counters.guarded += 1;
+        }
+        let key = match self.table.get(&headers.ingress_tuple()) {
+            Some(&key) => key,
+            None => match self.admit(packet, &headers, now) {
+                Some(key) => key,
+                None => return,
+            },
+        };
+        self.rule(key, packet, &headers, now);
+    }
+
+    /// Lets a connection's segment reach smoltcp, where the guard lets it.
+    fn rule(&mut self, key: usize, packet: &[u8], headers: &TcpHeaders, now: Instant) {
+        let connection = &mut self.connections[key];
+        let view = connection.flow.view(connection.socket());
+        match view.map_or(Ruling::Pass, |view| guard::ingress(&view, headers)) {
+            Ruling::Pass => return self.hand_over(key, packet, headers, now),
+            Ruling::PassWithAck(acknowledgment) => {
+                let mut rewritten = packet.to_vec();
+                rewrite_acknowledgment(&mut rewritten, headers, acknowledgment);
+                return self.hand_over(key, &rewritten, headers, now);
+            }
+            Ruling::Reopen if self.listeners.contains_key(&headers.destination.port) => {
+                self.forget(key);
+                if let Some(key) = self.admit(packet, headers, now) {
+                    self.hand_over(key, packet, headers, now);
+                }
+                return;
+            }
+            Ruling::Swallow(_) => {}
+            Ruling::Challenge(_) | Ruling::Reopen => {
+                if let Some(view) = view
+                    && connection.flow.may_challenge(now)
+                {
+                    let flow = &connection.flow;
+                    let sent = self.egress.send_small(|out| flow.challenge(&view, out));
+                    self.counters.challenges += u64::from(sent);
+                }
+            }
+        }
+        self.counters.guarded += 1;
+    }
+
+    /// Shows a segment to smoltcp with just the set of its connection.
+    fn hand_over(&mut self, key: usize, packet: &[u8], headers: &TcpHeaders, now: Instant) {
+        let Connection { sockets, flow, .. } = &mut self.connections[key];
+        flow.on_ingress(headers);
+        let device = &mut OneCall {
+            capabilities: &self.capabilities,
+            egress: &mut self.egress,
+            flow: Some(flow),
+            packet: Some(packet),
+        };
+        self.interface.poll_ingress_single(now, device, sockets);
+        self.wake(key);
+    }
+
+    /// A packet that belongs to no connection: smoltcp answers or drops it.
+    fn answer(&mut self, packet: &[u8], now: Instant) {
+        let device = &mut OneCall {
+            capabilities: &self.capabilities,
+            egress: &mut self.egress,
+            flow: None,
+            packet: Some(packet),
+        };
+        self.interface.poll_ingress_single(now, device, &mut self.nobody);
+    }
+
+    /// A segment for no connection: a SYN for a listener makes one; anything else is refused with a RST,
+    /// where it may be answered at all.
+    fn admit(&mut self, packet: &[u8], headers: &TcpHeaders, now: Instant) -> Option<usize> {
+        if !guard::may_answer(headers, self.interface.ip_addrs()) {
+            self.counters.guarded += 1;
+            return None;
+        }
+        let opens = headers.flags.syn() && !headers.flags.ack() && !headers.flags.rst();
+        let port = headers.destination.port;
+        if !opens || !self.listeners.contains_key(&port) {
+            self.answer(packet, now);
+            return None;
+        }
+        self.open_half(headers, now)
+    }
+
+    /// A connection for a SYN, if the listener and the limits have room for one.
+    fn open_half(&mut self, headers: &TcpHeaders, now: Instant) -> Option<usize> {
+        let port = headers.destination.port;
+        if self.connections.len() >= self.config.max_connections {
+            self.counters.guarded += 1;
+            return None;
+        }
+        let ring = self.listeners.get(&port)?.ring;
+        let mut socket = self.pool(ring).take().ok()?;
+        socket.listen(headers.destination).ok()?;
+        let key = self.insert(socket, ring, headers.ingress_tuple(), Origin::Accepted { port }, now);
+        let id = self.id_of(key);
+        let listener = self.listeners.get_mut(&port)?;
+        match listener.backlog.on_syn(id, now) {
+            Ok(evicted) => {
+                if let Some(evicted) = evicted {
+                    self.forget(evicted.key);
+                }
+                Some(key)
+            }
+            Err(_full) => {
+                self.counters.guarded += 1;
+                self.forget(key);
+                None
+            }
+        }
+    }
+}
+
+/// Checks the TCP checksum in software, where the device has not looked.
+fn checksum_holds(packet: &[u8], headers: &TcpHeaders) -> bool {
+    let (source, destination) = (headers.source.addr, headers.destination.addr);
+    let ip = &packet[ETHERNET_LEN..];
+    let payload = match source {
+        smoltcp::wire::IpAddress::Ipv4(_) => Ipv4Packet::new_checked(ip).map(|ip| ip.payload()),
+        smoltcp::wire::IpAddress::Ipv6(_) => Ipv6Packet::new_checked(ip).map(|ip| ip.payload()),
+    };
+    payload.is_ok_and(|segment| TcpPacket::new_unchecked(segment).verify_checksum(&source, &destination))
+}
