@@ -189,20 +189,31 @@ pub trait Cable: Send + Sync + Debug {
 }
 
 /// What has happened to frames on one direction of a cable.
+///
+/// Nothing is lost silently: `frames + duplicated = delivered + refused + no_buffer + lost + queue_full +
+/// in_flight`, at any time between two batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireCounters {
     /// Frames that the sending device put on the cable (a whole segment counts once).
     pub frames: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Frames that the receiver took.
+    pub delivered: u64,
+    /// Frames that the receiver dropped: not its address, a bad length, or its receiver was off.
+    pub refused: u64,
+    /// Frames that the receiver had no buffer for.
+    pub no_buffer: u64,
     /// Frames that the cable lost on purpose.
     pub lost: u64,
     /// Frames that it duplicated.
     pub duplicated: u64,
-    /// Frames that it delivered out of order.
+    /// Frames that it delivered after one sent later.
     pub reordered: u64,
     /// Frames in which it flipped a bit.
     pub corrupted: u64,
-    /// Frames that the receiver had no buffer for.
-    pub no_buffer: u64,
+    /// Frames lost because more were in flight than the cable holds.
+    pub queue_full: u64,
+    /// Frames on their way now.
+    pub in_flight: u64,
 }

@@ -1,0 +1,149 @@
+//! A tap: writes what enters a cable into a pcap file that Wireshark reads.
+//!
+//! One tap may stand in both directions of a cable. A whole segment is recorded as one packet, as a capture on
+//! a host with segmentation offload shows it, but with its TCP checksum filled in on the recorded copy: a
+//! checksum that Wireshark calls wrong *is* wrong. Frames are recorded as they were sent, before an impaired
+//! cable loses or alters them.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
+use pcap_file::{DataLink, PcapError, TsResolution};
+
+use crate::offload::segment;
+use crate::wire::{Checksums, WireFrame};
+
+/// Longest packet that a reader is to expect, in bytes: what Wireshark itself writes.
+const SNAPLEN: u32 = 262_144;
+
+type Output = PcapWriter<BufWriter<Box<dyn Write + Send>>>;
+
+/// A pcap file in the making.
+pub struct PcapTap(Mutex<State>);
+
+struct State {
+    /// Gone after an error and after [`PcapTap::finish`].
+    output: Option<Output>,
+    error: Option<io::Error>,
+    frames: u64,
+    scratch: Vec<u8>,
+}
+
+impl fmt::Debug for PcapTap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PcapTap")
+            .field("frames", &self.frames())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PcapTap {
+    /// A tap that writes to a new file at `path`.
+    ///
+    /// # Errors
+    /// What the system says to creating the file or writing its header.
+    pub fn create(path: &Path) -> io::Result<Arc<Self>> {
+        Self::new(Box::new(File::create(path)?))
+    }
+
+    /// A tap that writes to `writer`; it buffers by itself.
+    ///
+    /// # Errors
+    /// What the writer says to the file's header.
+    pub fn new(writer: Box<dyn Write + Send>) -> io::Result<Arc<Self>> {
+        let header = PcapHeader {
+            snaplen: SNAPLEN,
+            datalink: DataLink::ETHERNET,
+            ts_resolution: TsResolution::NanoSecond,
+            ..PcapHeader::default()
+        };
+        let output = BufWriter::with_capacity(256 << 10, writer);
+        let output = PcapWriter::with_header(output, header).map_err(into_io)?;
+        let state = State {
+            output: Some(output),
+            error: None,
+            frames: 0,
+            scratch: Vec::new(),
+        };
+        Ok(Arc::new(Self(Mutex::new(state))))
+    }
+
+    /// How many frames have been recorded.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.0.lock().frames
+    }
+
+    /// Writes out what is buffered and closes the file. Frames after that are not recorded.
+    ///
+    /// # Errors
+    /// The first error since the file was created. Frames from there on are not in it.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut state = self.0.lock();
+        if let Some(output) = state.output.take() {
+            output.into_writer().flush()?;
+        }
+        state.error.take().map_or(Ok(()), Err)
+    }
+
+    /// Holds the tap for one batch at time `now`.
+    pub(super) fn open(&self, now: Duration) -> Recorder<'_> {
+        Recorder {
+            now,
+            state: self.0.lock(),
+        }
+    }
+}
+
+/// A tap, held for one batch.
+pub(super) struct Recorder<'t> {
+    now: Duration,
+    state: MutexGuard<'t, State>,
+}
+
+impl Recorder<'_> {
+    /// Records a frame. An error is kept for [`PcapTap::finish`]; nothing is recorded after it.
+    pub(super) fn record(&mut self, frame: &WireFrame<'_>) {
+        let State {
+            output,
+            error,
+            frames,
+            scratch,
+        } = &mut *self.state;
+        let Some(writer) = output else { return };
+        scratch.clear();
+        if frame.gather(scratch).is_err() {
+            // The sender's file was truncated in this moment: there is nothing left to show.
+            return;
+        }
+        if let (Checksums::Owed, Some(plan)) = (frame.checksums(), frame.segmentation()) {
+            segment::seal(scratch, plan);
+        }
+        let len = u32::try_from(scratch.len()).unwrap_or(u32::MAX);
+        let shown = &scratch[..scratch.len().min(SNAPLEN as usize)];
+        match writer.write_packet(&PcapPacket::new(self.now, len, shown)) {
+            Ok(_) => *frames += 1,
+            Err(reason) => {
+                *error = Some(into_io(reason));
+                // What is buffered is dropped with the writer: it could not be written either.
+                *output = None;
+            }
+        }
+    }
+}
+
+fn into_io(error: PcapError) -> io::Error {
+    match error {
+        PcapError::IoError(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;
