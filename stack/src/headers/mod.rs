@@ -6,7 +6,10 @@
 //! payload is as long as the buffer, whatever the IP header says (a super-segment over 64 KiB carries an
 //! IP length of 0). Neither verifies checksums, allocates or panics.
 
-use std::hash::{Hash, Hasher};
+mod tuple;
+
+pub use tuple::FourTuple;
+
 use std::ops::BitOr;
 
 use smoltcp::wire::{IpAddress, IpEndpoint, Ipv4Address, Ipv6Address};
@@ -335,72 +338,5 @@ fn syn_options(mut options: &[u8]) -> SynOptions {
     found
 }
 
-/// A connection as a key: both endpoints, compact, cheap to compare and to hash.
-///
-/// IPv4 and IPv6 never compare equal, an IPv4-mapped IPv6 address included. The hash folds the local
-/// address into the remote one: a host has few local addresses, so a stranger gains no collisions by it.
-/// Use it with a keyed hasher all the same; the remote half is the stranger's choice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FourTuple {
-    remote: [u64; 2],
-    local: [u64; 2],
-    /// IP version << 32 | local port << 16 | remote port.
-    ports: u64,
-}
-
-impl FourTuple {
-    /// The connection between `local`, this side, and `remote`.
-    pub fn new(local: IpEndpoint, remote: IpEndpoint) -> Self {
-        let version = match (local.addr, remote.addr) {
-            (IpAddress::Ipv4(_), IpAddress::Ipv4(_)) => 4,
-            _ => 6,
-        };
-        Self {
-            remote: words(remote.addr),
-            local: words(local.addr),
-            ports: version << 32 | u64::from(local.port) << 16 | u64::from(remote.port),
-        }
-    }
-
-    /// This side.
-    pub fn local(&self) -> IpEndpoint {
-        IpEndpoint::new(self.address(self.local), (self.ports >> 16) as u16)
-    }
-
-    /// The far side.
-    pub fn remote(&self) -> IpEndpoint {
-        IpEndpoint::new(self.address(self.remote), self.ports as u16)
-    }
-
-    fn address(&self, [high, low]: [u64; 2]) -> IpAddress {
-        if self.ports >> 32 == 4 {
-            IpAddress::Ipv4(Ipv4Address::from_bits(low as u32))
-        } else {
-            IpAddress::Ipv6(Ipv6Address::from_bits(u128::from(high) << 64 | u128::from(low)))
-        }
-    }
-}
-
-impl Hash for FourTuple {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.remote[0] ^ self.local[0]);
-        state.write_u64(self.remote[1] ^ self.local[1]);
-        state.write_u64(self.ports);
-    }
-}
-
-impl std::fmt::Debug for FourTuple {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} <- {}", self.local(), self.remote())
-    }
-}
-
-fn words(address: IpAddress) -> [u64; 2] {
-    match address {
-        IpAddress::Ipv4(address) => [0, u64::from(address.to_bits())],
-        IpAddress::Ipv6(address) => {
-            let bits = address.to_bits();
-            [(bits >> 64) as u64, bits as u64]
-        }
-    }
-}
+#[cfg(test)]
+mod tests;
