@@ -139,14 +139,18 @@ pub fn seal(frame: &mut [u8], plan: &Segmentation) {
     segment[16..18].copy_from_slice(&sum.checksum().to_be_bytes());
 }
 
-/// Whether the pseudo-header sum that software left in `header` is the right one. Frames cut from a wrong one
-/// have wrong checksums; a segment that travels whole has nobody else to notice.
+/// Whether software left the right pseudo-header sum in `header`, and nothing in the IPv4 checksum (0, or ones,
+/// which add nothing). Frames cut from a wrong header have wrong checksums; a segment that travels whole has
+/// nobody else to notice.
 #[must_use]
 pub fn left_sum_is_right(header: &[u8], plan: &Segmentation) -> bool {
     let ip = usize::from(plan.l2_len);
-    let addresses = match plan.ip {
-        IpVersion::V4 => ip + 12..ip + 20,
-        IpVersion::V6 => ip + 8..ip + 40,
+    let (addresses, clean) = match plan.ip {
+        IpVersion::V4 => (
+            ip + 12..ip + 20,
+            matches!(be16(header, ip + 10), Some(0 | 0xffff)),
+        ),
+        IpVersion::V6 => (ip + 8..ip + 40, true),
     };
     let (Some(addresses), Some(left)) = (
         header.get(addresses),
@@ -154,7 +158,7 @@ pub fn left_sum_is_right(header: &[u8], plan: &Segmentation) -> bool {
     ) else {
         return false;
     };
-    pseudo_header(addresses, TCP, 0).folded() == left
+    clean && pseudo_header(addresses, TCP, 0).folded() == left
 }
 
 /// Cuts a segment whose payload is still in the sender's memory and hands each frame, sealed, to `each` until
@@ -400,6 +404,7 @@ mod tests {
         }
         let mut stale = prepared(&base);
         stale[24..26].copy_from_slice(&[0x12, 0x34]);
+        assert!(!left_sum_is_right(&stale, &plan));
         let frames = cut_all(&stale, &[1; 250], &[], &plan);
         assert_eq!(
             verify(IpPacket::parse(&frames[0]).as_ref(), &frames[0], &[]).ip,

@@ -138,7 +138,7 @@ fn a_whole_segment_is_recorded_with_its_checksums_filled_in() {
     let tap = PcapTap::new(Box::new(disk.clone())).expect("a tap");
     let port = TestPort::new();
     let cable = lay(port.clone(), &Impairments::none(), Way::Forth, Some(tap.clone()));
-    let payload: Vec<u8> = (0..65_001_u32).map(|at| (at * 7 >> 3) as u8).collect();
+    let payload: Vec<u8> = (0..65_001_u32).map(|at| ((at * 7) >> 3) as u8).collect();
     for v6 in [false, true] {
         let (header, plan) = whole(v6, payload.len());
         let pieces = [
