@@ -14,7 +14,8 @@
 //!
 //! - [`Stack`]: one queue pair, its connections and listeners;
 //! - [`source`]: files and bytes that can be sent by reference;
-//! - [`headers`], [`guard`]: what is read from a packet, and refused, before smoltcp sees it.
+//! - [`headers`], [`guard`]: what is read from a packet, and refused, before smoltcp sees it;
+//! - [`sequence`], [`template`], [`timers`], [`listener`]: the parts of a connection that need no socket.
 
 mod connection;
 mod device;
@@ -26,11 +27,11 @@ mod ingress;
 pub mod listener;
 mod phantom;
 mod send_queue;
-mod sequence;
+pub mod sequence;
 pub mod source;
 mod stack;
-mod template;
-mod timers;
+pub mod template;
+pub mod timers;
 
 pub use connection::Failure;
 pub use egress::EgressCounters;
