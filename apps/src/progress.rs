@@ -1,0 +1,89 @@
+//! The bar: on a terminal it shows how much is done, the rate and the time left; in a pipe there is none.
+//!
+//! Whoever moves bytes only stores a number; a thread of the bar's own looks at it ten times a second.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+const TICK: Duration = Duration::from_millis(100);
+const LAYOUT: &str = "{msg} {wide_bar} {percent:>3} %  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
+
+/// A bar that goes when it is dropped.
+pub(crate) struct Progress {
+    done: Arc<AtomicU64>,
+    ticker: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+impl Progress {
+    /// Shows `length` bytes under a word such as "sending", if there is a terminal to show it on.
+    pub(crate) fn begin(doing: &'static str, length: u64) -> Self {
+        let done = Arc::new(AtomicU64::new(0));
+        let ticker = stderr()
+            .is_terminal()
+            .then(|| start_ticker(doing, length, &done))
+            .flatten();
+        Self { done, ticker }
+    }
+
+    /// The number that the work stores its progress in.
+    pub(crate) fn counter(&self) -> &AtomicU64 {
+        &self.done
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((end, ticker)) = self.ticker.take() {
+            end.store(true, Ordering::Relaxed);
+            ticker.thread().unpark();
+            let _ = ticker.join();
+        }
+    }
+}
+
+fn start_ticker(
+    doing: &'static str,
+    length: u64,
+    done: &Arc<AtomicU64>,
+) -> Option<(Arc<AtomicBool>, JoinHandle<()>)> {
+    let end = Arc::new(AtomicBool::new(false));
+    let (done, until) = (Arc::clone(done), Arc::clone(&end));
+    let style = ProgressStyle::with_template(LAYOUT).ok()?.progress_chars("=> ");
+    let ticker = thread::Builder::new().name("progress".into()).spawn(move || {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        bar.set_style(style);
+        bar.set_message(doing);
+        while !until.load(Ordering::Relaxed) {
+            bar.set_position(done.load(Ordering::Relaxed));
+            thread::park_timeout(TICK);
+        }
+        bar.finish_and_clear();
+    });
+    // Without a bar the work is the same.
+    Some((end, ticker.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_one_that_indicatif_understands() {
+        assert!(ProgressStyle::with_template(LAYOUT).is_ok());
+    }
+
+    #[test]
+    fn a_ticker_ends_when_the_bar_is_dropped() {
+        let done = Arc::new(AtomicU64::new(5));
+        let ticker = start_ticker("testing", 10, &done);
+        assert!(ticker.is_some());
+        let progress = Progress { done, ticker };
+        assert_eq!(progress.counter().load(Ordering::Relaxed), 5);
+        drop(progress);
+    }
+}

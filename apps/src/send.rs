@@ -1,0 +1,345 @@
+//! `pagewire send`: checks, transfer, proof, report.
+//!
+//! 1. Everything a person can get wrong is looked at before anything is built.
+//! 2. The transfer runs; each byte that arrives is hashed, and written where `--output` says.
+//! 3. The file is hashed afterwards, through `pread`, outside the timed part: so a file that was changed under way does
+//!    not pass. The output is read back and must hold what arrived.
+//! 4. Only then does the output get its name, and the report is printed.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use crate::arguments::{SendArguments, Switch};
+use crate::hash::{self, Content, Sha256Sum, Xxh3};
+use crate::input::{Change, Fingerprint, Input, InputError};
+use crate::interrupt::Interrupt;
+use crate::memcpy;
+use crate::output::{self, Output, OutputError};
+use crate::progress::Progress;
+use crate::report::{Proof, Report, Setup};
+use crate::summary::{Summary, count};
+use crate::transfer::{self, Outcome, Plan, Sink, TransferError};
+
+/// From this many bytes on, the summary in words says what memcpy would take; `--json` always does.
+const WORTH_COMPARING: u64 = 256 << 20;
+
+/// Why `pagewire send` failed: one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    #[error("{0}")]
+    Input(#[from] InputError),
+    #[error("{0}")]
+    Output(#[from] OutputError),
+    #[error("--json and the received bytes both go to standard output; give --output another file")]
+    JsonAmongBytes,
+    #[error("{0}")]
+    Transfer(TransferError),
+    #[error("{error}; the reason may be that of '{path}': {change}")]
+    TransferOfChanged {
+        error: TransferError,
+        path: String,
+        change: Change,
+    },
+    #[error("'{path}' could not be read again to verify it: {cause}")]
+    Unreadable { path: String, cause: io::Error },
+    #[error("what arrived is not what '{path}' holds now: {change}; send it again when nobody writes to it")]
+    Changed { path: String, change: Change },
+    #[error(
+        "what arrived is not what '{path}' holds ({arrived} of {declared} arrived); this is a fault of pagewire: please report it with a --pcap"
+    )]
+    Mismatch {
+        path: String,
+        arrived: u64,
+        declared: String,
+    },
+    #[error(
+        "every byte arrived, but the driver broke {count} of the device ({first}); this is a fault of pagewire: please report it"
+    )]
+    RulesBroken { count: String, first: String },
+    #[error("the report could not be printed: {0}")]
+    Print(io::Error),
+    #[error("interrupted; nothing was kept")]
+    Interrupted,
+}
+
+/// Runs the command. `Ok` means that every byte was verified.
+pub(crate) fn run(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendError> {
+    let done = carry(arguments, interrupt);
+    // Whatever else went wrong after a signal, the signal is the reason.
+    if interrupt.raised() {
+        Err(SendError::Interrupted)
+    } else {
+        done
+    }
+}
+
+fn carry(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendError> {
+    let input = Input::open(&arguments.file)?;
+    let declared = input.declared_len();
+    let output = match &arguments.output {
+        Some(path) => Some(Output::open(path, &input.before, declared, interrupt)?),
+        None => None,
+    };
+    if arguments.json && output.as_ref().is_some_and(Output::shares_stdout) {
+        return Err(SendError::JsonAmongBytes);
+    }
+    let pcap = match &arguments.pcap {
+        Some(path) => Some(create_capture(
+            path,
+            &input.before,
+            arguments.output.as_deref(),
+            interrupt,
+        )?),
+        None => None,
+    };
+
+    let setup = setup(arguments);
+    let mut receiver = Receiver {
+        hash: Xxh3::new(),
+        output,
+    };
+    let outcome = transfer(arguments, &setup, &input, pcap, &mut receiver, interrupt)?;
+    let Receiver { hash, output } = receiver;
+    let (proof, failure) = prove(&input, hash.finish(), &outcome, output.as_ref(), interrupt)?;
+    let print_to_stderr = output.as_ref().is_some_and(Output::shares_stdout);
+    match output {
+        Some(output) if proof.verified => output.commit()?,
+        // Removes what was written.
+        other => drop(other),
+    }
+
+    let compare = arguments.json || declared >= WORTH_COMPARING;
+    let memcpy = if compare { memcpy::measure_apart() } else { None };
+    let report = Report::new(&input, &setup, outcome, &proof, memcpy);
+    print(&report, arguments.json, print_to_stderr).map_err(SendError::Print)?;
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+fn setup(arguments: &SendArguments) -> Setup {
+    Setup {
+        nic: arguments.nic.into(),
+        mode: arguments.mode.into(),
+        mtu: arguments.mtu,
+        tso: arguments.tso == Switch::On,
+        impairments: arguments.impairments(),
+        sanitizer: arguments.sanitizer.into(),
+    }
+}
+
+/// The timed part.
+fn transfer(
+    arguments: &SendArguments,
+    setup: &Setup,
+    input: &Input,
+    pcap: Option<File>,
+    receiver: &mut Receiver,
+    interrupt: &Interrupt,
+) -> Result<Outcome, SendError> {
+    let declared_len = input.declared_len();
+    let file = input.file.try_clone().map_err(|cause| InputError::Other {
+        path: input.path.display().to_string(),
+        cause,
+    })?;
+    let plan = Plan {
+        file,
+        path: input.path.clone(),
+        declared_len,
+        nic: setup.nic,
+        mode: setup.mode,
+        mtu: setup.mtu,
+        tso: setup.tso,
+        impairments: setup.impairments,
+        virtual_time: arguments.virtual_time,
+        sanitizer: setup.sanitizer,
+        pcap,
+    };
+    tracing::info!(
+        "sending {} of {}",
+        count(declared_len, "byte"),
+        input.path.display()
+    );
+    let progress = Progress::begin("sending", declared_len);
+    let result = transfer::run(plan, receiver, progress.counter(), interrupt.flag());
+    drop(progress);
+    tracing::info!("the transfer has ended");
+    result.map_err(|error| explain(error, input, receiver))
+}
+
+/// Adds what only the command knows: the output's name, and whether the file is still what it was.
+fn explain(error: TransferError, input: &Input, receiver: &Receiver) -> SendError {
+    match (error, &receiver.output, input.change()) {
+        (TransferError::Sink(cause), Some(output), _) => OutputError::explain(output.path(), cause).into(),
+        (error @ (TransferError::Source { .. } | TransferError::Reset { .. }), _, Some(change)) => {
+            let path = input.path.display().to_string();
+            SendError::TransferOfChanged { error, path, change }
+        }
+        (error, _, _) => SendError::Transfer(error),
+    }
+}
+
+/// Compares what arrived with the file, and with the output as it can be read back.
+fn prove(
+    input: &Input,
+    arrived: Content,
+    outcome: &Outcome,
+    output: Option<&Output>,
+    interrupt: &Interrupt,
+) -> Result<(Proof, Option<SendError>), SendError> {
+    let declared = input.declared_len();
+    let path = || input.path.display().to_string();
+    let kept = output.and_then(|output| Some((output, output.to_read_back()?)));
+    let (contents, sha256) = read(&input.file, declared, kept.is_none(), interrupt)
+        .map_err(|cause| SendError::Unreadable { path: path(), cause })?;
+    let sha256 = match (sha256, kept) {
+        (Some(sha256), _) => sha256,
+        (None, Some((output, file))) => {
+            let told = |cause| OutputError::explain(output.path(), cause);
+            let length = file.metadata().map_err(told)?.len();
+            let (written, sha256) = read(file, length, true, interrupt).map_err(told)?;
+            match sha256 {
+                Some(sha256) if written == arrived => sha256,
+                _ => {
+                    let path = output.path().display().to_string();
+                    return Err(OutputError::ReadsBackOtherwise { path }.into());
+                }
+            }
+        }
+        (None, None) => {
+            return Err(SendError::Unreadable {
+                path: path(),
+                cause: io::ErrorKind::Other.into(),
+            });
+        }
+    };
+
+    let whole = arrived.bytes == declared && outcome.bytes_received == declared;
+    let verified = whole && arrived == contents;
+    let failure = match input.change() {
+        Some(change) if verified => {
+            tracing::warn!("'{}': {change}; the bytes declared at the start arrived", path());
+            None
+        }
+        Some(change) if whole => Some(SendError::Changed { path: path(), change }),
+        _ if !verified => {
+            let declared = count(declared, "byte");
+            Some(SendError::Mismatch {
+                path: path(),
+                arrived: arrived.bytes,
+                declared,
+            })
+        }
+        _ => None,
+    };
+    let failure = failure.or_else(|| rules_broken(outcome));
+    Ok((
+        Proof {
+            arrived: arrived.xxh3,
+            sha256,
+            verified,
+        },
+        failure,
+    ))
+}
+
+fn rules_broken(outcome: &Outcome) -> Option<SendError> {
+    (outcome.iommu_violations > 0).then(|| SendError::RulesBroken {
+        count: count(outcome.iommu_violations, "rule"),
+        first: outcome
+            .violations
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "no further word".into()),
+    })
+}
+
+/// Hashes a file, with a bar.
+fn read(
+    file: &File,
+    length: u64,
+    with_sha256: bool,
+    interrupt: &Interrupt,
+) -> io::Result<(Content, Option<Sha256Sum>)> {
+    let progress = Progress::begin("verifying", length);
+    hash::of_file(file, length, with_sha256, progress.counter(), interrupt)
+}
+
+/// Opens the place for recorded frames: an empty file, or a FIFO or device as it is.
+fn create_capture(
+    path: &Path,
+    input: &Fingerprint,
+    output: Option<&Path>,
+    interrupt: &Interrupt,
+) -> Result<File, OutputError> {
+    let told = |cause| OutputError::explain(path, cause);
+    let name = || path.display().to_string();
+    if output == Some(path) {
+        return Err(OutputError::IsTheOutput { path: name() });
+    }
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return File::create(path).map_err(told),
+        Err(error) => return Err(told(error)),
+    };
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        if Fingerprint::of(&metadata).same_file(input) {
+            return Err(OutputError::IsTheInput { path: name() });
+        }
+        if output
+            .and_then(|output| std::fs::metadata(output).ok())
+            .is_some_and(|output| Fingerprint::of(&output).same_file(&Fingerprint::of(&metadata)))
+        {
+            return Err(OutputError::IsTheOutput { path: name() });
+        }
+        File::create(path).map_err(told)
+    } else if kind.is_dir() {
+        Err(OutputError::Folder { path: name() })
+    } else if kind.is_fifo() || kind.is_char_device() {
+        let file = output::open_for_writing(path, kind.is_fifo(), interrupt)?;
+        // Opened without blocking so as not to wait for a reader; written with, as any file.
+        rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::empty()).map_err(|errno| told(errno.into()))?;
+        Ok(file)
+    } else {
+        Err(OutputError::Unfit { path: name() })
+    }
+}
+
+/// The far end: hashes what arrives and passes it to the output.
+struct Receiver {
+    hash: Xxh3,
+    output: Option<Output>,
+}
+
+impl Sink for Receiver {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        match &mut self.output {
+            Some(output) => output.write(bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A reader that went away (`| head`) is no reason for a panic.
+fn print(report: &Report, json: bool, to_stderr: bool) -> io::Result<()> {
+    let text = if json {
+        let mut object = serde_json::to_string_pretty(report).map_err(io::Error::other)?;
+        object.push('\n');
+        object
+    } else {
+        Summary(report).to_string()
+    };
+    if to_stderr {
+        return io::stderr().write_all(text.as_bytes());
+    }
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
