@@ -129,6 +129,18 @@ pub trait Nic: Send {
     /// Reads the state of the link from the device.
     fn read_link(&self) -> Link;
 
+    /// Waits until the link is up, but at most `limit_ms` milliseconds, and returns its state then.
+    fn wait_for_link(&self, limit_ms: u32, delay: &mut dyn Delay) -> Link {
+        for _ in 0..limit_ms {
+            let link = self.read_link();
+            if link.up {
+                return link;
+            }
+            delay.delay_us(1000);
+        }
+        self.read_link()
+    }
+
     /// Reads the device's statistics registers and adds them up.
     fn read_statistics(&mut self) -> Statistics;
 

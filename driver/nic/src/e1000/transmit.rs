@@ -1,0 +1,105 @@
+//! The 82540EM's transmit descriptors (§3.3) and its transmit queue's two registers.
+
+use pagewire_bus::Bar;
+use pagewire_spec::e1000::{self as spec, TxContext0, TxContext1, TxData, TxKind};
+
+use super::registers::Registers;
+use crate::port::{IpVersion, L4, PacketLayout, TxLimits, TxOffload};
+use crate::ring::{SplitRule, TxDevice};
+use crate::settings::MAX_FRAME;
+
+/// The queue as the ring engine sees it.
+#[derive(Debug)]
+pub struct TransmitSide<B: Bar> {
+    pub(super) registers: Registers<B>,
+}
+
+impl<B: Bar> TxDevice for TransmitSide<B> {
+    const LIMITS: TxLimits = TxLimits {
+        max_frame: MAX_FRAME as u32,
+        max_tso: 65_495,
+        max_tso_header: spec::MAX_TSO_HEADER as u16,
+        // The device names no limit; this many are on chip at a time (§3.4: 64 descriptors), less a context.
+        max_descriptors: 63,
+        max_descriptor_bytes: Self::SPLIT.max_bytes,
+    };
+
+    const SPLIT: SplitRule = SplitRule {
+        // The manual allows 16,288 (§3.3.3). Pages of a file are 4,096 bytes anyway, and a descriptor that stays within
+        // one is the least that any model or revision of this device was asked for.
+        max_bytes: 4096,
+        boundary: 0,
+        // An erratum: the device can report a segmentation request, or the packet after it, done while it still reads
+        // the last descriptor's data. Four bytes of a descriptor of their own close that gap (as Linux does).
+        sentinel: 4,
+    };
+
+    const DONE: u64 = TxData::new().with_dd(true).into_bits();
+    const REPORT: u64 = TxData::new().with_rs(true).into_bits();
+    const END: u64 = TxData::new().with_eop(true).with_ifcs(true).into_bits();
+
+    fn accepts(layout: &PacketLayout) -> bool {
+        // The context counts in bytes of 8 bits: the end of all headers has to fit (§3.3.6).
+        layout.l3_len >= 20 && layout.header_len() <= spec::MAX_TSO_HEADER as usize
+    }
+
+    fn context(offload: &TxOffload, len: u32) -> Option<[u64; 2]> {
+        let layout = offload.layout()?;
+        let v4 = layout.ip == IpVersion::V4;
+        let ip = layout.l2_len;
+        let above = ip + layout.l3_len as u8;
+        let field = if layout.l4 == L4::Tcp { 16 } else { 6 };
+        // §3.3.6: starts and places of the two checksums, counted from the packet's first byte. An end of 0 is the packet's.
+        let first = TxContext0::new()
+            .with_ipcss(ip)
+            .with_ipcso(if v4 { ip + 10 } else { 0 })
+            .with_ipcse(if v4 { u16::from(above) - 1 } else { 0 })
+            .with_tucss(above)
+            .with_tucso(above + field);
+        let second = TxContext1::new()
+            .with_dtyp(TxKind::DTYP_CONTEXT)
+            .with_dext(true)
+            .with_ip(v4)
+            .with_tcp(layout.l4 == L4::Tcp);
+        let second = match offload {
+            TxOffload::Segment(_, mss) => second
+                .with_tse(true)
+                .with_paylen(len)
+                .with_hdrlen(layout.header_len() as u8)
+                .with_mss(mss.get()),
+            _ => second,
+        };
+        Some([first.into(), second.into()])
+    }
+
+    #[inline]
+    fn data(offload: &TxOffload, _len: u32) -> u64 {
+        match offload {
+            // A legacy descriptor: nothing but the buffer (§3.3.3).
+            TxOffload::None => 0,
+            TxOffload::Checksum(layout) => data_descriptor(layout).into(),
+            TxOffload::Segment(layout, _) => data_descriptor(layout).with_tse(true).into(),
+        }
+    }
+
+    #[inline]
+    fn write_tail(&self, slot: u32) {
+        self.registers.set_tdt(slot);
+    }
+
+    /// TCTL.EN stops the queue after the packet that is under way (§13.4.33). Nothing tells when that is, so the queue's
+    /// memory waits for the device's reset.
+    fn disable(&mut self) -> bool {
+        self.registers.set_tctl(self.registers.tctl().with_en(false));
+        false
+    }
+}
+
+/// A data descriptor that asks for checksums (§3.3.7).
+fn data_descriptor(layout: &PacketLayout) -> TxData {
+    TxData::new()
+        .with_dtyp(TxKind::DTYP_DATA)
+        .with_dext(true)
+        .with_ixsm(layout.ip == IpVersion::V4)
+        .with_txsm(true)
+}
