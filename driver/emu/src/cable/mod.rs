@@ -5,11 +5,11 @@
 //!                      │
 //!                      └─► PcapTap               one for both directions
 //! ```
-//! - [`direct`]: nothing between the two. The receiver's RX engine runs within the sender's step, and whole
+//! - `direct`: nothing between the two. The receiver's RX engine runs within the sender's step, and whole
 //!   segments pass uncut where the receiver takes them.
-//! - [`impair`]: loses, duplicates, reorders, flips bits and delays, by the dice of a seed. It owns copies of
+//! - `impair`: loses, duplicates, reorders, flips bits and delays, by the dice of a seed. It owns copies of
 //!   what is on its way, so segments are cut before they enter.
-//! - [`pcap`]: writes down what enters a cable, before anything happens to it.
+//! - `pcap`: writes down what enters a cable, before anything happens to it.
 //!
 //! Time comes with each call and chance from a seed: the same run twice is the same run.
 
