@@ -5,7 +5,10 @@
 //! `unmap` waits for that hold to end. No Rust reference is ever made to this memory. Software that writes
 //! to bytes in flight races with the copy, as it would with a real device: the bytes are then either the old
 //! or the new, which the sanitizer reports at its strict level.
-#![allow(unsafe_code, reason = "device DMA is a copy between raw pointers that the mapping table vouches for")]
+#![allow(
+    unsafe_code,
+    reason = "device DMA is a copy between raw pointers that the mapping table vouches for"
+)]
 
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -31,13 +34,23 @@ impl<'t> Piece<'t> {
     /// # Safety
     /// `[start, start + len)` stays mapped and readable for `'t`, but for pages that `watch` guards.
     pub(super) unsafe fn new(start: NonNull<u8>, len: usize, watch: Option<WatchRef>) -> Self {
-        Self { start, len, watch, held: PhantomData }
+        Self {
+            start,
+            len,
+            watch,
+            held: PhantomData,
+        }
     }
 
     /// Bytes of this process as a piece: for tests of what carries frames.
     #[must_use]
     pub fn from_bytes(bytes: &'t [u8]) -> Self {
-        Self { start: NonNull::from(bytes).cast(), len: bytes.len(), watch: None, held: PhantomData }
+        Self {
+            start: NonNull::from(bytes).cast(),
+            len: bytes.len(),
+            watch: None,
+            held: PhantomData,
+        }
     }
 
     /// Length in bytes.
@@ -60,7 +73,11 @@ impl<'t> Piece<'t> {
         let offset = offset.min(self.len);
         let len = len.min(self.len - offset);
         // SAFETY: `offset <= self.len`, so the pointer stays in the range or one past its end.
-        Self { start: unsafe { self.start.add(offset) }, len, ..*self }
+        Self {
+            start: unsafe { self.start.add(offset) },
+            len,
+            ..*self
+        }
     }
 
     /// Copies the piece; `to` takes what fits.
@@ -101,7 +118,11 @@ impl Room<'_> {
     /// # Safety
     /// `[start, start + len)` stays mapped and writable for `'t`.
     pub(super) unsafe fn new(start: NonNull<u8>, len: usize) -> Self {
-        Self { start, len, held: PhantomData }
+        Self {
+            start,
+            len,
+            held: PhantomData,
+        }
     }
 
     /// Writes `bytes` at `offset`; what does not fit is cut off. Returns how many were written.
@@ -121,7 +142,13 @@ impl Room<'_> {
         let len = piece.len.min(self.len.saturating_sub(offset));
         // SAFETY: both ranges are valid as above; a driver may map one page at both ends, so they may
         // overlap: `copy` allows it.
-        unsafe { ptr::copy(piece.start.as_ptr(), self.start.as_ptr().wrapping_add(offset), len) };
+        unsafe {
+            ptr::copy(
+                piece.start.as_ptr(),
+                self.start.as_ptr().wrapping_add(offset),
+                len,
+            )
+        };
         len
     }
 }
@@ -139,14 +166,21 @@ impl<'t> Ring<'t> {
     /// `start` is 8-byte aligned, and `slots * 16` bytes from there stay mapped and writable for `'t`, reached
     /// by nobody but through atomics.
     pub(super) unsafe fn new(start: NonNull<u8>, slots: u32) -> Self {
-        Self { words: start.cast(), slots, held: PhantomData }
+        Self {
+            words: start.cast(),
+            slots,
+            held: PhantomData,
+        }
     }
 
     /// Both words of slot `index`, which must lie in the ring (an index beyond it reads slot 0).
     #[inline]
     pub(crate) fn load(&self, index: u32) -> [u64; 2] {
         let [first, second] = self.pair(index);
-        [u64::from_le(first.load(Ordering::Relaxed)), u64::from_le(second.load(Ordering::Relaxed))]
+        [
+            u64::from_le(first.load(Ordering::Relaxed)),
+            u64::from_le(second.load(Ordering::Relaxed)),
+        ]
     }
 
     /// Writes back both words; the second, which holds the done bit, last and with Release, so that a driver
@@ -170,6 +204,11 @@ impl<'t> Ring<'t> {
         let index = if index < self.slots { index as usize } else { 0 };
         // SAFETY: the slot lies in the ring, whose memory is valid for `'t` and reached through atomics only
         // (see `new`); `AtomicU64` has the layout of `u64` and the start is aligned for it.
-        unsafe { [self.words.add(2 * index).as_ref(), self.words.add(2 * index + 1).as_ref()] }
+        unsafe {
+            [
+                self.words.add(2 * index).as_ref(),
+                self.words.add(2 * index + 1).as_ref(),
+            ]
+        }
     }
 }

@@ -30,7 +30,10 @@ impl Chunk {
     const SLOTS: usize = 256;
 
     const fn new() -> Self {
-        Self { slots: [const { Slot::new() }; Self::SLOTS], next: AtomicPtr::new(ptr::null_mut()) }
+        Self {
+            slots: [const { Slot::new() }; Self::SLOTS],
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 }
 
@@ -116,7 +119,10 @@ impl Watch {
 
     /// How many pages were found gone (or touched early), and the address of the first.
     pub(crate) fn faults(&self) -> (u64, usize) {
-        (self.slot.faults.load(Ordering::Relaxed), self.slot.first.load(Ordering::Relaxed))
+        (
+            self.slot.faults.load(Ordering::Relaxed),
+            self.slot.first.load(Ordering::Relaxed),
+        )
     }
 
     /// Forgets the faults; returns how many there were.
@@ -136,8 +142,8 @@ impl Watch {
     }
 
     fn protect(&self, start: usize, len: usize, protection: libc::c_int) -> bool {
-        let inside =
-            start >= self.slot.start.load(Ordering::Relaxed) && start + len <= self.slot.end.load(Ordering::Relaxed);
+        let inside = start >= self.slot.start.load(Ordering::Relaxed)
+            && start + len <= self.slot.end.load(Ordering::Relaxed);
         // SAFETY: the range lies inside a mapping that its owner handed to the device, read and write, until
         // it is unmapped; no Rust reference exists to bytes that stand in a posted receive descriptor
         // (contract of `DmaMapper::map`), and a stray access is resolved by the handler.
@@ -155,7 +161,11 @@ fn claim() -> &'static Slot {
     let mut chunk: &'static Chunk = &FIRST;
     loop {
         for slot in &chunk.slots {
-            if slot.state.compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if slot
+                .state
+                .compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+            {
                 return slot;
             }
         }
@@ -171,7 +181,10 @@ fn next_or_grow(chunk: &'static Chunk) -> &'static Chunk {
     }
     let fresh: &'static mut Chunk = Box::leak(Box::new(Chunk::new()));
     let fresh = ptr::from_mut(fresh);
-    match chunk.next.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
+    match chunk
+        .next
+        .compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire)
+    {
         // SAFETY: leaked just above; shared from here on, and never freed.
         Ok(_) => unsafe { &*fresh },
         // SAFETY: as above, by the thread that was first. Our own chunk is lost, once per race: 12 KiB.
@@ -222,7 +235,10 @@ static PREVIOUS: OnceLock<Previous> = OnceLock::new();
 fn install() {
     PREVIOUS.get_or_init(|| {
         PAGE.store(page_size(), Ordering::Relaxed);
-        Previous { bus: replace(libc::SIGBUS), segv: replace(libc::SIGSEGV) }
+        Previous {
+            bus: replace(libc::SIGBUS),
+            segv: replace(libc::SIGSEGV),
+        }
     });
 }
 
@@ -257,7 +273,9 @@ fn resolve(signal: libc::c_int, address: usize) -> bool {
     let size = PAGE.load(Ordering::Relaxed);
     let page = (address & !(size - 1)) as *mut libc::c_void;
     let wanted = if signal == libc::SIGBUS { SOURCE } else { SHIELD };
-    let Some(slot) = find(address, wanted) else { return false };
+    let Some(slot) = find(address, wanted) else {
+        return false;
+    };
     let resolved = if wanted == SOURCE {
         // SAFETY: the page lies in a range whose owner keeps it mapped while it is watched, and which has
         // nothing behind it any more: whoever reads it gets zeros in place of a second SIGBUS.
@@ -268,7 +286,9 @@ fn resolve(signal: libc::c_int, address: usize) -> bool {
         unsafe { libc::mprotect(page, size, libc::PROT_READ | libc::PROT_WRITE) == 0 }
     };
     if resolved {
-        let _ = slot.first.compare_exchange(0, address, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = slot
+            .first
+            .compare_exchange(0, address, Ordering::Relaxed, Ordering::Relaxed);
         slot.faults.fetch_add(1, Ordering::Release);
     }
     resolved
@@ -280,7 +300,13 @@ fn resolve(signal: libc::c_int, address: usize) -> bool {
 /// # Safety
 /// Called from the signal handler, with what the kernel passed to it.
 unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let old = PREVIOUS.get().map(|all| if signal == libc::SIGBUS { &all.bus } else { &all.segv });
+    let old = PREVIOUS.get().map(|all| {
+        if signal == libc::SIGBUS {
+            &all.bus
+        } else {
+            &all.segv
+        }
+    });
     let action = old.map_or(libc::SIG_DFL, |old| old.sa_sigaction);
     if action == libc::SIG_DFL || action == libc::SIG_IGN {
         // SAFETY: restores the default action, with a zeroed (hence valid) structure.
@@ -292,7 +318,8 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
     } else if old.is_some_and(|old| old.sa_flags & libc::SA_SIGINFO != 0) {
         // SAFETY: the previous handler was installed with SA_SIGINFO, so it has this type.
         unsafe {
-            let call: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = std::mem::transmute(action);
+            let call: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                std::mem::transmute(action);
             call(signal, info, context);
         }
     } else {

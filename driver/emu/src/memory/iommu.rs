@@ -92,8 +92,15 @@ pub(crate) struct Iommu {
 
 impl Iommu {
     pub(crate) fn new(max_mappings: usize, strict: bool) -> Self {
-        let table = Table { next: FIRST_IOVA, ..Table::default() };
-        Self { table: RwLock::new(table), max_mappings, strict }
+        let table = Table {
+            next: FIRST_IOVA,
+            ..Table::default()
+        };
+        Self {
+            table: RwLock::new(table),
+            max_mappings,
+            strict,
+        }
     }
 
     /// Maps `memory`.
@@ -108,8 +115,12 @@ impl Iommu {
         }
         let writes = direction.device_writes();
         let purpose = if writes { Purpose::Shield } else { Purpose::Source };
-        let shield = (writes && self.strict)
-            .then(|| Mutex::new(Shield { posted: Occupancy::new(len), closed: vec![false; len / page].into() }));
+        let shield = (writes && self.strict).then(|| {
+            Mutex::new(Shield {
+                posted: Occupancy::new(len),
+                closed: vec![false; len / page].into(),
+            })
+        });
         let mut mapping = Mapping {
             start: 0,
             end: 0,
@@ -125,7 +136,10 @@ impl Iommu {
         let from = table.next.next_multiple_of(unit);
         let end = from.checked_add(len as u64).filter(|end| *end < 1 << 48);
         let Some(end) = end.filter(|_| table.live.len() < self.max_mappings) else {
-            return Err(BusError::NoIovaSpace { len, mappings: table.live.len() });
+            return Err(BusError::NoIovaSpace {
+                len,
+                mappings: table.live.len(),
+            });
         };
         (mapping.start, mapping.end) = (from, end);
         table.next = end + page as u64;
@@ -149,14 +163,25 @@ impl Iommu {
         Ok(())
     }
 
+    /// Waits until nobody who holds the table now holds it any more.
+    pub(crate) fn settle(&self) {
+        drop(self.table.write());
+    }
+
     /// Holds the table for a batch.
     pub(crate) fn hold(&self) -> Reach<'_> {
-        Reach { table: self.table.read(), recent: [const { Cell::new(0) }; 2] }
+        Reach {
+            table: self.table.read(),
+            recent: [const { Cell::new(0) }; 2],
+        }
     }
 
     /// Holds the table while another may be held too.
     pub(crate) fn hold_nested(&self) -> Reach<'_> {
-        Reach { table: self.table.read_recursive(), recent: [const { Cell::new(0) }; 2] }
+        Reach {
+            table: self.table.read_recursive(),
+            recent: [const { Cell::new(0) }; 2],
+        }
     }
 }
 
@@ -195,7 +220,11 @@ impl Reach<'_> {
     pub(crate) fn piece(&self, iova: u64, len: usize) -> Result<Piece<'_>, Refusal> {
         let (mapping, offset) = self.translate(iova, len)?;
         if !mapping.direction.device_reads() {
-            return Err(Refusal { rule: Rule::WrongDirection, iova, len });
+            return Err(Refusal {
+                rule: Rule::WrongDirection,
+                iova,
+                len,
+            });
         }
         let watch = (!mapping.direction.device_writes()).then(|| mapping.watch.view());
         // SAFETY: the range lies in a live mapping (`translate`), which cannot end while `self` is held; its
@@ -216,7 +245,11 @@ impl Reach<'_> {
         let len = slots as usize * 16;
         let (mapping, offset) = self.writable(iova, len)?;
         if iova % 16 != 0 || slots == 0 {
-            return Err(Refusal { rule: Rule::RegisterMisuse, iova, len });
+            return Err(Refusal {
+                rule: Rule::RegisterMisuse,
+                iova,
+                len,
+            });
         }
         // SAFETY: as in `room`; mappings are page aligned and the address is 16-byte aligned, so the words are
         // too. Drivers reach descriptors in flight through atomics (contract of `map`: no references).
@@ -246,7 +279,8 @@ impl Reach<'_> {
     /// Whether this process could change the bytes (strict level only; a read-only mapping of a file changes
     /// by others' doing).
     pub(crate) fn is_ours(&self, iova: u64, len: usize) -> bool {
-        self.translate(iova, len).is_ok_and(|(mapping, _)| mapping.writable_here)
+        self.translate(iova, len)
+            .is_ok_and(|(mapping, _)| mapping.writable_here)
     }
 
     /// Closes to software the pages that now lie wholly in posted receive buffers. Strict level only.
@@ -299,7 +333,11 @@ impl Reach<'_> {
     fn writable(&self, iova: u64, len: usize) -> Result<(&Mapping, usize), Refusal> {
         let (mapping, offset) = self.translate(iova, len)?;
         if !mapping.direction.device_writes() {
-            return Err(Refusal { rule: Rule::WrongDirection, iova, len });
+            return Err(Refusal {
+                rule: Rule::WrongDirection,
+                iova,
+                len,
+            });
         }
         Ok((mapping, offset))
     }
@@ -307,13 +345,25 @@ impl Reach<'_> {
     #[inline]
     fn translate(&self, iova: u64, len: usize) -> Result<(&Mapping, usize), Refusal> {
         let Some(mapping) = self.find(iova) else {
-            let was = self.table.ended.iter().any(|(start, end)| (*start..*end).contains(&iova));
-            let rule = if was { Rule::AccessAfterUnmap } else { Rule::UnmappedAddress };
+            let was = self
+                .table
+                .ended
+                .iter()
+                .any(|(start, end)| (*start..*end).contains(&iova));
+            let rule = if was {
+                Rule::AccessAfterUnmap
+            } else {
+                Rule::UnmappedAddress
+            };
             return Err(Refusal { rule, iova, len });
         };
         let offset = (iova - mapping.start) as usize;
         if len > mapping.len() - offset {
-            return Err(Refusal { rule: Rule::CrossesMappingEnd, iova, len });
+            return Err(Refusal {
+                rule: Rule::CrossesMappingEnd,
+                iova,
+                len,
+            });
         }
         Ok((mapping, offset))
     }
@@ -327,7 +377,11 @@ impl Reach<'_> {
                 return Some(mapping);
             }
         }
-        let index = self.table.live.partition_point(|mapping| mapping.start <= iova).checked_sub(1)?;
+        let index = self
+            .table
+            .live
+            .partition_point(|mapping| mapping.start <= iova)
+            .checked_sub(1)?;
         let mapping = self.table.live.get(index).filter(|mapping| iova < mapping.end)?;
         self.recent[1].set(self.recent[0].replace(index));
         Some(mapping)
@@ -347,11 +401,16 @@ impl Mapping {
 
 /// Whether this process may write the page at `address`, by the system's own list of mappings.
 fn is_writable(address: usize) -> bool {
-    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return false };
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
+        return false;
+    };
     maps.lines().any(|line| {
         let mut words = line.split([' ', '-']);
         let mut bound = || usize::from_str_radix(words.next().unwrap_or_default(), 16).unwrap_or(0);
         let (start, end) = (bound(), bound());
-        (start..end).contains(&address) && words.next().is_some_and(|flags| flags.as_bytes().get(1) == Some(&b'w'))
+        (start..end).contains(&address)
+            && words
+                .next()
+                .is_some_and(|flags| flags.as_bytes().get(1) == Some(&b'w'))
     })
 }

@@ -18,6 +18,6 @@ pub(crate) mod fault_guard;
 mod iommu;
 mod occupancy;
 
-pub(crate) use access::{Ring, Room};
 pub use access::{Piece, SourceFault};
+pub(crate) use access::{Ring, Room};
 pub(crate) use iommu::{Iommu, Reach, Refusal};

@@ -18,14 +18,18 @@ pub(super) struct Occupancy {
 impl Occupancy {
     pub(super) fn new(len: usize) -> Self {
         let words = len.div_ceil(SAMPLE * 64);
-        Self { bits: (0..words).map(|_| AtomicU64::new(0)).collect() }
+        Self {
+            bits: (0..words).map(|_| AtomicU64::new(0)).collect(),
+        }
     }
 
     /// Marks a range; returns whether a sampled byte of it was marked before.
     #[inline]
     pub(super) fn mark(&self, offset: usize, len: usize) -> bool {
         let mut seen = 0;
-        self.each_word(offset, len, |word, mask| seen |= word.fetch_or(mask, Ordering::AcqRel) & mask);
+        self.each_word(offset, len, |word, mask| {
+            seen |= word.fetch_or(mask, Ordering::AcqRel) & mask
+        });
         seen != 0
     }
 
@@ -40,7 +44,9 @@ impl Occupancy {
     /// Whether every sampled byte of a range is marked.
     pub(super) fn is_full(&self, offset: usize, len: usize) -> bool {
         let mut full = true;
-        self.each_word(offset, len, |word, mask| full &= word.load(Ordering::Acquire) & mask == mask);
+        self.each_word(offset, len, |word, mask| {
+            full &= word.load(Ordering::Acquire) & mask == mask
+        });
         full
     }
 
@@ -49,10 +55,16 @@ impl Occupancy {
         let mut bit = offset.div_ceil(SAMPLE);
         let end = (offset + len).div_ceil(SAMPLE);
         while bit < end {
-            let Some(word) = self.bits.get(bit / 64) else { return };
+            let Some(word) = self.bits.get(bit / 64) else {
+                return;
+            };
             let low = bit % 64;
             let count = (64 - low).min(end - bit);
-            let mask = if count == 64 { !0 } else { ((1 << count) - 1) << low };
+            let mask = if count == 64 {
+                !0
+            } else {
+                ((1 << count) - 1) << low
+            };
             act(word, mask);
             bit += count;
         }

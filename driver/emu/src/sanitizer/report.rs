@@ -41,7 +41,10 @@ impl Report {
     /// How often `rule` was broken.
     #[must_use]
     pub fn count(&self, rule: Rule) -> u64 {
-        self.violations.iter().find(|violation| violation.rule == rule).map_or(0, |violation| violation.count)
+        self.violations
+            .iter()
+            .find(|violation| violation.rule == rule)
+            .map_or(0, |violation| violation.count)
     }
 }
 
@@ -90,9 +93,15 @@ impl Sanitizer {
         let violations = Rule::ALL.iter().filter_map(|rule| {
             let first = first[*rule as usize].clone()?;
             let count = self.counts[*rule as usize].load(Ordering::Relaxed);
-            Some(Violation { rule: *rule, count, first })
+            Some(Violation {
+                rule: *rule,
+                count,
+                first,
+            })
         });
-        Report { violations: violations.collect() }
+        Report {
+            violations: violations.collect(),
+        }
     }
 }
 

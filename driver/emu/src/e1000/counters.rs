@@ -1,0 +1,72 @@
+//! Statistics (§13.7) and interrupt causes (§13.4.17) of the 82540EM.
+
+use pagewire_spec::Register;
+use pagewire_spec::e1000 as spec;
+use spec::Icr;
+
+use crate::device::Device;
+use crate::receive::State;
+use crate::transmit::TxStats;
+
+const SENT_BY_LEN: [&Register; 6] = [
+    &spec::PTC64,
+    &spec::PTC127,
+    &spec::PTC255,
+    &spec::PTC511,
+    &spec::PTC1023,
+    &spec::PTC1522,
+];
+const RECEIVED_BY_LEN: [&Register; 6] = [
+    &spec::PRC64,
+    &spec::PRC127,
+    &spec::PRC255,
+    &spec::PRC511,
+    &spec::PRC1023,
+    &spec::PRC1522,
+];
+
+pub(super) fn sent(device: &Device, stats: &TxStats) {
+    let registers = &device.registers;
+    if stats.frames > 0 {
+        registers.count(&spec::GPTC, 0, stats.frames);
+        registers.count(&spec::TPT, 0, stats.frames);
+        registers.count_wide(&spec::GOTCL, 0, stats.octets);
+        registers.count_wide(&spec::TOTL, 0, stats.octets);
+        registers.count(&spec::TSCTC, 0, stats.segmented);
+        registers.count(&spec::MPTC, 0, stats.multicast);
+        registers.count(&spec::BPTC, 0, stats.broadcast);
+        for (row, count) in SENT_BY_LEN.into_iter().zip(stats.by_len) {
+            registers.count(row, 0, count);
+        }
+    }
+    if stats.reported {
+        registers.raise(&spec::ICR, Icr::new().with_txdw(true).with_txqe(true).into_bits());
+    }
+}
+
+pub(super) fn received(device: &Device, state: &mut State) {
+    let registers = &device.registers;
+    let stats = std::mem::take(&mut state.stats);
+    state.queues[0] = Default::default();
+    registers.count(&spec::TPR, 0, stats.seen);
+    registers.count_wide(&spec::TORL, 0, stats.seen_octets);
+    registers.count(&spec::RUC, 0, stats.undersized);
+    registers.count(&spec::ROC, 0, stats.oversized);
+    if stats.no_descriptors > 0 {
+        // No descriptor, and at once no room in the packet buffer: this model has none.
+        registers.count(&spec::RNBC, 0, stats.no_descriptors);
+        registers.count(&spec::MPC, 0, stats.no_descriptors);
+        registers.raise(&spec::ICR, Icr::new().with_rxo(true).into_bits());
+    }
+    if stats.frames == 0 {
+        return;
+    }
+    registers.count(&spec::GPRC, 0, stats.frames);
+    registers.count_wide(&spec::GORCL, 0, stats.octets);
+    registers.count(&spec::MPRC, 0, stats.multicast);
+    registers.count(&spec::BPRC, 0, stats.broadcast);
+    for (row, count) in RECEIVED_BY_LEN.into_iter().zip(stats.by_len) {
+        registers.count(row, 0, count);
+    }
+    registers.raise(&spec::ICR, Icr::new().with_rxt0(true).into_bits());
+}
