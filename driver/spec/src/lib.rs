@@ -18,7 +18,8 @@
 //! - limits: ring units, alignments, the most bytes of a descriptor, PCI ids.
 //!
 //! A bitfield's setter takes only values that fit: a debug build panics on one that does not, a release build
-//! cuts it. Reserved bits read back as they are in `from_bits` and are 0 in `new`.
+//! cuts it. `from_bits` keeps every bit, reserved ones too. `new` is 0 but for what a format fixes: DTYP and DEXT of
+//! an extended transmit descriptor, and the reserved ones of HLREG0 and RDRXCTL.
 
 #![forbid(unsafe_code)]
 

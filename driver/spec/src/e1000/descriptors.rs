@@ -50,9 +50,9 @@ pub struct TxLegacy {
     pub cso: u8,
     /// EOP: last descriptor of the packet.
     pub eop: bool,
-    /// IFCS: append the FCS. Valid in the descriptor with `eop`.
+    /// IFCS: append the FCS. Valid with `eop`.
     pub ifcs: bool,
-    /// IC: insert the checksum of the bytes from `css` on at `cso`. Valid in the first descriptor.
+    /// IC: insert the checksum of the bytes from `css` on at `cso`. Valid with `eop`.
     pub ic: bool,
     /// RS: report status: write `dd` when done.
     pub rs: bool,
@@ -82,6 +82,9 @@ pub struct TxLegacy {
 
 /// First word of a TCP/IP context descriptor (§3.3.6).
 ///
+/// The device keeps two contexts, and TSE of the second word says which of them a descriptor loads: one for
+/// segmentation, one for everything else. A data descriptor's TSE chooses between them.
+///
 /// Offsets count from the start of the packet. A start, an offset and an end say: sum the bytes from start to
 /// end, both included, and store the complement at offset; an end of 0 is the end of the packet.
 #[bitfield(u64)]
@@ -106,22 +109,23 @@ pub struct TxContext0 {
 #[bitfield(u64)]
 #[derive(PartialEq, Eq)]
 pub struct TxContext1 {
-    /// PAYLEN: TCP payload bytes of the whole request, without headers. 20 bits.
+    /// PAYLEN: payload bytes of the whole segmentation request, without headers. 20 bits.
     #[bits(20)]
     pub paylen: u32,
-    /// DTYP: 0 ([`TxKind::DTYP_CONTEXT`]).
-    #[bits(4)]
+    /// DTYP: 0 ([`TxKind::DTYP_CONTEXT`]), as `new` has it.
+    #[bits(4, default = TxKind::DTYP_CONTEXT)]
     pub dtyp: u8,
     /// TUCMD.TCP: the packet is TCP (1) or UDP (0): decides what segmentation does to the header.
     pub tcp: bool,
     /// TUCMD.IP: the packet is IPv4 (1) or IPv6 (0): decides what segmentation updates.
     pub ip: bool,
-    /// TUCMD.TSE: the data descriptors that follow ask for segmentation.
+    /// TUCMD.TSE: this is the context for segmentation (1) or the other one (0).
     pub tse: bool,
     /// TUCMD.RS: report status for this descriptor.
     pub rs: bool,
     __: bool,
-    /// TUCMD.DEXT: 1 in this format.
+    /// TUCMD.DEXT: 1 in this format, as `new` has it.
+    #[bits(default = true)]
     pub dext: bool,
     __: bool,
     /// TUCMD.IDE: delay the interrupt by TIDV.
@@ -132,7 +136,7 @@ pub struct TxContext1 {
     __: u8,
     /// HDRLEN: bytes of headers that begin each segment: Ethernet, IP and TCP with options.
     pub hdrlen: u8,
-    /// MSS: most TCP payload bytes of a segment, without headers.
+    /// MSS: most payload bytes of a segment, without headers. MSS + HDRLEN + 80 must fit the transmit packet buffer.
     pub mss: u16,
 }
 
@@ -143,12 +147,12 @@ pub struct TxData {
     /// DTALEN: bytes in the buffer. 20 bits, but at most 16288 are allowed.
     #[bits(20)]
     pub dtalen: u32,
-    /// DTYP: 1 ([`TxKind::DTYP_DATA`]).
-    #[bits(4)]
+    /// DTYP: 1 ([`TxKind::DTYP_DATA`]), as `new` has it.
+    #[bits(4, default = TxKind::DTYP_DATA)]
     pub dtyp: u8,
     /// DCMD.EOP: last descriptor of the packet or segmentation request.
     pub eop: bool,
-    /// DCMD.IFCS: append the FCS. Must be set with `tse`.
+    /// DCMD.IFCS: append the FCS. Valid with `eop`; with `tse` in the first descriptor: set it in all.
     pub ifcs: bool,
     /// DCMD.TSE: segment by the context. The same in all descriptors of the request.
     pub tse: bool,
@@ -156,9 +160,10 @@ pub struct TxData {
     pub rs: bool,
     /// DCMD.RPS: report packet sent (82544 only; reserved here).
     pub rps: bool,
-    /// DCMD.DEXT: 1 in this format.
+    /// DCMD.DEXT: 1 in this format, as `new` has it.
+    #[bits(default = true)]
     pub dext: bool,
-    /// DCMD.VLE: insert the VLAN tag in `special`, if CTRL.VME is set. Valid with `eop`.
+    /// DCMD.VLE: insert the VLAN tag in `special`, if CTRL.VME is set. Valid where `ifcs` is.
     pub vle: bool,
     /// DCMD.IDE: delay the interrupt by TIDV.
     pub ide: bool,
@@ -178,7 +183,7 @@ pub struct TxData {
     pub txsm: bool,
     #[bits(6)]
     __: u8,
-    /// SPECIAL: VLAN tag. Valid in the first descriptor, or with `eop` by some editions; set it in both.
+    /// SPECIAL: VLAN tag: id 11:0, CFI 12, priority 15:13. Valid where `ifcs` is.
     pub special: u16,
 }
 

@@ -7,7 +7,8 @@
 //! - `CTRL.RST` clears itself; wait 1 µs before the next access and then for `EECD`/`EERD` to answer.
 //! - Tail points at the first descriptor that software still owns; head = tail is an empty ring for the device,
 //!   so that one descriptor always stays unused.
-//! - There is one transmit context for checksum and segmentation, overwritten by each context descriptor.
+//! - There are two transmit contexts: one for segmentation, one for checksums alone; each context descriptor
+//!   overwrites one of them.
 //! - The statistics clear when read and do not wrap: they stick at all ones.
 
 pub mod descriptors;

@@ -84,12 +84,13 @@ pub struct TxContext1 {
     pub fcoe: bool,
     #[bits(4)]
     __: u8,
-    /// DTYP: 2 ([`TxKind::DTYP_CONTEXT`]).
-    #[bits(4)]
+    /// DTYP: 2 ([`TxKind::DTYP_CONTEXT`]), as `new` has it.
+    #[bits(4, default = TxKind::DTYP_CONTEXT)]
     pub dtyp: u8,
     #[bits(5)]
     __: u8,
-    /// DEXT: 1 in this format.
+    /// DEXT: 1 in this format, as `new` has it.
+    #[bits(default = true)]
     pub dext: bool,
     #[bits(6)]
     __: u8,
@@ -124,8 +125,8 @@ pub struct TxData {
     pub linksec: bool,
     /// MAC.1588: take a time stamp.
     pub timestamp: bool,
-    /// DTYP: 3 ([`TxKind::DTYP_DATA`]).
-    #[bits(4)]
+    /// DTYP: 3 ([`TxKind::DTYP_DATA`]), as `new` has it.
+    #[bits(4, default = TxKind::DTYP_DATA)]
     pub dtyp: u8,
     /// DCMD.EOP: last descriptor of the packet or segmentation request.
     pub eop: bool,
@@ -135,7 +136,8 @@ pub struct TxData {
     /// DCMD.RS: report status. Allowed only together with `eop`.
     pub rs: bool,
     __: bool,
-    /// DCMD.DEXT: 1 in this format.
+    /// DCMD.DEXT: 1 in this format, as `new` has it.
+    #[bits(default = true)]
     pub dext: bool,
     /// DCMD.VLE: insert the context's VLAN tag. The same in all descriptors of the packet.
     pub vle: bool,

@@ -8,7 +8,7 @@
 //! - Reset is `CTRL.RST` and `CTRL.LRST`; both clear themselves, then 10 ms of silence, then `EEC.AUTO_RD`, then
 //!   `RDRXCTL.DMAIDONE` (§4.6.3).
 //! - A queue is enabled with `RXDCTL.ENABLE` or `TXDCTL.ENABLE` and is so when the bit reads as 1; only then may
-//!   its tail move (§4.6.7, §4.6.8). Transmit queues need `DMATXCTL.TE` first.
+//!   its tail move (§4.6.7, §4.6.8). Transmit queues need `DMATXCTL.TE` first, which enables queue 0 by itself.
 //! - Reserved bits of some registers are 1 and must stay so: read, modify, write.
 //! - Each transmit queue has two contexts, named by IDX.
 
@@ -30,8 +30,8 @@ pub const QUEUES: u32 = 128;
 pub const RSS_QUEUES: u32 = 16;
 /// Alignment of a descriptor ring's base in bytes (§8.2.3.8.1, §8.2.3.9.5).
 pub const RING_BASE_ALIGN: u64 = 128;
-/// The longest ring in bytes: the length field is bits 19:7 (§8.2.3.8.3).
-pub const RING_LEN_MAX: u32 = 0xf_ff80;
+/// The longest ring in bytes that is validated: 8192 descriptors (§8.2.3.8.3).
+pub const RING_LEN_MAX: u32 = 0x2_0000;
 /// Most bytes that one transmit descriptor may name here; the field DTALEN has 16 bits (§7.2.3.2.4).
 pub const MAX_DATA_PER_DESCRIPTOR: u32 = 16_384;
 /// The longest frame in bytes: 15.5 KiB, with its FCS.

@@ -77,11 +77,13 @@ pub struct Esdp {
     pub data: u8,
     /// Directions: 1 is output.
     pub direction: u8,
-    /// SDP0 and SDP1 have their native functions.
-    #[bits(2)]
+    /// The pins have their native functions.
     pub native: u8,
-    #[bits(14)]
-    __: u16,
+    #[bits(2)]
+    __: u8,
+    /// Which native functions SDP2 to SDP7 have.
+    #[bits(6)]
+    pub function: u8,
 }
 
 /// Value of [`I2CCTL`](crate::ixgbe::I2CCTL), the module's I2C bus (§8.2.3.1.5).
@@ -212,8 +214,7 @@ pub struct Eicr {
     __: bool,
     /// TCP timer expired.
     pub tcp_timer: bool,
-    /// Other: a cause of bits 29:16 is there, in MSI-X mode.
-    pub other: bool,
+    __: bool,
 }
 
 /// Value of [`GPIE`](crate::ixgbe::GPIE), general purpose interrupt enable (§8.2.3.5.18).
@@ -279,7 +280,7 @@ pub struct Eitr {
 #[bitfield(u8)]
 #[derive(PartialEq, Eq)]
 pub struct IvarByte {
-    /// INT_Alloc: the vector; without MSI-X the bit of EICR.
+    /// INT_Alloc: the vector; without MSI-X the bit of EICR, 0 to 15.
     #[bits(6)]
     pub vector: u8,
     __: bool,

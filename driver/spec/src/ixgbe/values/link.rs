@@ -61,7 +61,7 @@ pub struct Maxfrs {
 pub struct Links {
     #[bits(7)]
     __: u8,
-    /// LINK_UP now; `link_up` is the debounced one.
+    /// LINK_STATUS: the link is up and was so since the last read.
     pub link_status: bool,
     #[bits(20)]
     __: u32,
@@ -100,9 +100,9 @@ impl Links {
 pub struct Autoc {
     /// FLU: force the link up.
     pub flu: bool,
-    /// ANACK2: ...of the page that is sent.
+    /// ANACK2: acknowledge 2 of the pages sent.
     pub anack2: bool,
-    /// ANSF: selector field.
+    /// ANSF: selector field of the pages sent.
     #[bits(5)]
     pub ansf: u8,
     /// 10G_PMA_PMD_PARALLEL: 0 XAUI, 1 KX4, 2 CX4.
@@ -127,9 +127,10 @@ pub struct Autoc {
     pub feca: bool,
     #[bits(11)]
     __: u16,
-    /// KX support: 1 KX, 2 KX4.
-    #[bits(2)]
-    pub kx_support: u8,
+    /// KX support.
+    pub kx_support: bool,
+    /// KX4 support.
+    pub kx4_support: bool,
 }
 
 impl Autoc {
@@ -149,7 +150,7 @@ pub struct Autoc2 {
     __: u16,
 }
 
-/// Value of [`MSCA`](crate::ixgbe::MSCA), MDIO command (§8.2.3.22).
+/// Value of [`MSCA`](crate::ixgbe::MSCA), MDIO command (§8.2.3.22.11).
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Msca {
@@ -169,8 +170,7 @@ pub struct Msca {
     pub stcode: u8,
     /// MDICMD: begin; clears itself when done.
     pub mdicmd: bool,
-    /// MDIINPROGEN: write-once mode.
-    pub mdiinprogen: bool,
+    __: bool,
 }
 
 /// Value of [`MFLCN`](crate::ixgbe::MFLCN), MAC flow control (§8.2.3.22.34).

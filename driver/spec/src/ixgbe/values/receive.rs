@@ -55,7 +55,10 @@ pub struct Mcstctrl {
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Psrtype {
-    #[bits(4)]
+    __: bool,
+    /// Split after the NFS header.
+    pub nfs: bool,
+    #[bits(2)]
     __: u8,
     /// Split after the TCP header. Coalescing needs it, see [`Rscctl`].
     pub tcp: bool,
@@ -120,8 +123,8 @@ pub struct Rfctl {
 
 /// Value of [`RAH`](crate::ixgbe::RAH), the high part of a receive address (§8.2.3.7.9).
 ///
-/// The six bytes of the address are RAL's four, low byte first, then these two. An address also needs a pool in
-/// [`MPSAR`](crate::ixgbe::MPSAR), even without virtualization: pool 0.
+/// The six bytes of the address are RAL's four, low byte first, then these two. Drivers give the address a pool in
+/// [`MPSAR`](crate::ixgbe::MPSAR) too, pool 0 where there is no virtualization.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rah {
@@ -199,12 +202,13 @@ pub struct Rxdctl {
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Srrctl {
-    /// BSIZEPACKET: packet buffer in KiB, 1 to 16.
+    /// BSIZEPACKET: packet buffer in KiB, 1 to 16; at least 2 in a queue that coalesces.
     #[bits(5)]
     pub bsizepacket: u8,
     #[bits(3)]
     __: u8,
-    /// BSIZEHEADER: header buffer in units of 64 bytes, 1 to 16; needed by header split and by coalescing.
+    /// BSIZEHEADER: header buffer in units of 64 bytes, 1 to 16; not 0 with header split, and at least 2 in a queue that
+    /// coalesces, even without header split.
     #[bits(6)]
     pub bsizeheader: u8,
     #[bits(8)]
@@ -235,8 +239,9 @@ impl Srrctl {
 
 /// Value of [`RSCCTL`](crate::ixgbe::RSCCTL), receive side coalescing of a queue (§8.2.3.8.13, §7.11).
 ///
-/// A queue that coalesces needs a header buffer size in SRRCTL, PSRTYPE.tcp, the FCS stripped, NFS parsing off, and
-/// MAXDESC times its buffer size at most 64 KiB less 1.
+/// A queue that coalesces needs [`Srrctl::bsizeheader`], [`Psrtype::tcp`], the FCS stripped, NFS parsing off
+/// ([`Rfctl`]), and MAXDESC times its buffer size at most 64 KiB less 1, so: 4 KiB buffers and 8 descriptors, or 2 KiB
+/// and 16.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rscctl {
@@ -282,14 +287,14 @@ pub struct Rdrxctl {
     #[bits(default = true)]
     reserved_15: bool,
     __: bool,
-    /// RSCFRSTSIZE: must be 0 with coalescing (its reset value says otherwise).
+    /// RSCFRSTSIZE: software sets it to 0; it is 8 after a reset.
     #[bits(5)]
     pub rscfrstsize: u8,
     #[bits(3)]
     __: u8,
-    /// RSCACKC: must be 1 with coalescing.
+    /// RSCACKC: software sets it to 1.
     pub rscackc: bool,
-    /// FCOE_WRFIX: must be 1 with coalescing.
+    /// FCOE_WRFIX: software sets it to 1.
     pub fcoe_wrfix: bool,
     #[bits(5)]
     __: u8,
@@ -313,7 +318,7 @@ pub struct PacketBuffer {
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rscdbu {
-    /// RSCSMALDIS: packets shorter than this are not coalesced, in a debug mode.
+    /// RSCSMALDIS: as Linux names it; not in the datasheet.
     #[bits(7)]
     pub rscsmaldis: u8,
     /// RSCACKDIS: packets that are nothing but an ACK are not coalesced.

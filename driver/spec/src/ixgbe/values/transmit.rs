@@ -6,7 +6,7 @@ use bitfield_struct::bitfield;
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Dmatxctl {
-    /// TE: transmit. Set it before any queue is enabled.
+    /// TE: transmit. Set it before any queue is enabled; queue 0's TXDCTL.ENABLE goes on with it.
     pub te: bool,
     #[bits(2)]
     __: u8,
@@ -42,8 +42,8 @@ pub struct Txdctl {
     #[bits(7)]
     pub hthresh: u8,
     __: bool,
-    /// WTHRESH: write back when this many are done; 0 writes back each descriptor with RS. Must be 0 with head
-    /// write-back.
+    /// WTHRESH: write back when this many are done, and set no RS then; 0 writes back each descriptor with RS, of which
+    /// there must be one in 40. Must be 0 with head write-back.
     #[bits(7)]
     pub wthresh: u8,
     #[bits(2)]
@@ -105,9 +105,9 @@ pub struct Rttdcs {
     pub lttdesc: u8,
     #[bits(2)]
     __: u8,
-    /// BDPM: bypass the data plane monitor.
+    /// BDPM: bypass the data plane monitor; 1 without DCB and virtualization.
     pub bdpm: bool,
-    /// BPBFSM: bypass the packet buffer free space monitor.
+    /// BPBFSM: bypass the packet buffer free space monitor; 1 without DCB and virtualization.
     pub bpbfsm: bool,
     #[bits(7)]
     __: u8,
