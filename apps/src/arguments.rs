@@ -23,20 +23,20 @@ Exit codes:
 
 const SEND_EXAMPLES: &str = "\
 Examples:
-  pagewire send big.iso                                   zero-copy over an emulated 82599
-  pagewire send big.iso --mode copy                       the same with payload copied, for comparison
-  pagewire send big.iso --nic e1000 --mtu 9000 --tso off  jumbo frames cut by the stack, not by the NIC
-  pagewire send big.iso --loss 0.01 --reorder 0.01 --seed 7
-                                                          a bad wire; the same seed gives the same faults
-  pagewire send big.iso --loss 0.01 --virtual-time        the same without waiting for timeouts
-  pagewire send README.md --pcap wire.pcap                then: tshark -r wire.pcap
-  pagewire send big.iso --output copy.iso                 keep what arrived, once it is verified
-  pagewire send big.iso --json                            one JSON object on stdout, for scripts
+  pagewire send big.iso                            zero-copy over an emulated 82599
+  pagewire send big.iso --mode copy                the same with payload copied, to compare
+  pagewire send big.iso --nic e1000 --tso off      frames cut by the stack, not by the NIC
+  pagewire send big.iso --loss 0.01 --seed 7       a bad wire; the same seed, the same faults
+  pagewire send big.iso --loss 0.01 --virtual-time the same without waiting for time-outs
+  pagewire send README.md --pcap wire.pcap         then: tshark -r wire.pcap
+  pagewire send big.iso --output copy.iso          keep what arrived, once it is verified
+  pagewire send big.iso --json                     one JSON object on stdout, for scripts
 
 What happens:
-  Two machines are built in this process: each has smoltcp as TCP, a driver and an emulated NIC, and a
-  cable joins them. The file goes from its page-cache pages into the sender's descriptors; the receiver
-  hashes every byte as it arrives (XXH3-128). The hash is compared with the file's.
+  Two machines are built in this process: each has smoltcp as TCP, a driver and an emulated
+  NIC, and a cable joins them. The file goes from its page-cache pages into the sender's
+  descriptors. The receiver hashes every byte as it arrives (XXH3-128), and the hash is
+  compared with the file's.
 
 Exit codes:
   0    every byte arrived and was verified, and the device saw no rule broken
@@ -177,9 +177,7 @@ pub(crate) enum ModeChoice {
 /// `--tso`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Switch {
-    /// Yes
     On,
-    /// No
     Off,
 }
 

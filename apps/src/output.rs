@@ -255,6 +255,7 @@ pub(crate) fn open_for_writing(
     };
     options.custom_flags(flags.bits().cast_signed());
     let begin = Instant::now();
+    let mut told = false;
     loop {
         match options.open(path) {
             Ok(file) => return Ok(file),
@@ -266,6 +267,10 @@ pub(crate) fn open_for_writing(
                     return Err(OutputError::NoReader {
                         path: path.display().to_string(),
                     });
+                }
+                if !told {
+                    tracing::info!("waiting for somebody to read {}", path.display());
+                    told = true;
                 }
                 std::thread::sleep(LOOK);
             }

@@ -8,15 +8,14 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 
 use crate::arguments::{SendArguments, Switch};
+use crate::capture;
 use crate::hash::{self, Content, Sha256Sum, Xxh3};
-use crate::input::{Change, Fingerprint, Input, InputError};
+use crate::input::{Change, Input, InputError};
 use crate::interrupt::Interrupt;
 use crate::memcpy;
-use crate::output::{self, Output, OutputError};
+use crate::output::{Output, OutputError};
 use crate::progress::Progress;
 use crate::report::{Proof, Report, Setup};
 use crate::summary::{Summary, count};
@@ -86,7 +85,7 @@ fn carry(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendErr
         return Err(SendError::JsonAmongBytes);
     }
     let pcap = match &arguments.pcap {
-        Some(path) => Some(create_capture(
+        Some(path) => Some(capture::create(
             path,
             &input.before,
             arguments.output.as_deref(),
@@ -266,47 +265,6 @@ fn read(
 ) -> io::Result<(Content, Option<Sha256Sum>)> {
     let progress = Progress::begin("verifying", length);
     hash::of_file(file, length, with_sha256, progress.counter(), interrupt)
-}
-
-/// Opens the place for recorded frames: an empty file, or a FIFO or device as it is.
-fn create_capture(
-    path: &Path,
-    input: &Fingerprint,
-    output: Option<&Path>,
-    interrupt: &Interrupt,
-) -> Result<File, OutputError> {
-    let told = |cause| OutputError::explain(path, cause);
-    let name = || path.display().to_string();
-    if output == Some(path) {
-        return Err(OutputError::IsTheOutput { path: name() });
-    }
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return File::create(path).map_err(told),
-        Err(error) => return Err(told(error)),
-    };
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        if Fingerprint::of(&metadata).same_file(input) {
-            return Err(OutputError::IsTheInput { path: name() });
-        }
-        if output
-            .and_then(|output| std::fs::metadata(output).ok())
-            .is_some_and(|output| Fingerprint::of(&output).same_file(&Fingerprint::of(&metadata)))
-        {
-            return Err(OutputError::IsTheOutput { path: name() });
-        }
-        File::create(path).map_err(told)
-    } else if kind.is_dir() {
-        Err(OutputError::Folder { path: name() })
-    } else if kind.is_fifo() || kind.is_char_device() {
-        let file = output::open_for_writing(path, kind.is_fifo(), interrupt)?;
-        // Opened without blocking so as not to wait for a reader; written with, as any file.
-        rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::empty()).map_err(|errno| told(errno.into()))?;
-        Ok(file)
-    } else {
-        Err(OutputError::Unfit { path: name() })
-    }
 }
 
 /// The far end: hashes what arrives and passes it to the output.
