@@ -30,7 +30,7 @@
 mod arena;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod frame;
 mod gather;
 mod lease;

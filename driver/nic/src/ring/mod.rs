@@ -6,6 +6,8 @@
 //! - [`fifo`]: the ring's indices and its slots, which are one thing;
 //! - [`descriptors`]: the array, as pairs of atomic words;
 //! - [`split`]: where a buffer is cut into several descriptors;
+//! - [`plan`]: whether the device can take a packet, and what that takes;
+//! - [`headers`]: what the hardware wants to find in headers that it completes;
 //! - [`transmit`]: post, doorbell, reap; which descriptor has to report;
 //! - [`receive`]: receive, recycle, refill;
 //! - [`chain`]: packets over several buffers.
@@ -27,6 +29,10 @@ mod transmit;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod receive_tests;
+#[cfg(test)]
+mod transmit_tests;
 
 pub use receive::{Completion, Receiver, RxDevice};
 pub use split::SplitRule;

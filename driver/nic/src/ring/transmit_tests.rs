@@ -1,0 +1,421 @@
+//! The transmit ring against a fake device.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pagewire_bus::Iova;
+use proptest::prelude::*;
+
+use super::Transmitter;
+use super::fake::{FakeTx, Fetched, Ring, mapper};
+use crate::dma::fake::FakeMapper;
+use crate::dma::{Frame, FramePool, GatherSlice, Region, ToDevice};
+use crate::life::Life;
+use crate::port::{Full, IpVersion, L4, PacketLayout, TxOffload, TxQueue};
+
+struct Bench {
+    fake: Arc<FakeMapper>,
+    ring: Arc<Ring>,
+    queue: Transmitter<FakeTx>,
+    life: Arc<Life>,
+    pool: FramePool,
+    file: Arc<Region<ToDevice>>,
+}
+
+const FRAMES: usize = 64;
+
+impl Bench {
+    fn new(size: u16) -> Self {
+        let (fake, mapper) = mapper();
+        let life = Arc::new(Life::new());
+        let mut ring = None;
+        let queue = Transmitter::new(&mapper, size, Arc::clone(&life), |descriptors| {
+            FakeTx(Arc::clone(ring.insert(Ring::new(&fake, descriptors))))
+        })
+        .unwrap();
+        let pool = FramePool::new(&mapper, FRAMES, 2048).unwrap();
+        let file = Arc::new(Region::<ToDevice>::allocate(&mapper, 1 << 16).unwrap());
+        Self {
+            fake,
+            ring: ring.unwrap(),
+            queue,
+            life,
+            pool,
+            file,
+        }
+    }
+
+    fn frame(&mut self, len: usize) -> Frame {
+        let mut frame = self.pool.take().unwrap();
+        frame.set_len(len).unwrap();
+        frame
+    }
+
+    fn slice(&self, offset: usize, len: usize) -> GatherSlice {
+        GatherSlice::new(Arc::clone(&self.file), offset, len).unwrap()
+    }
+
+    /// All the device fetches now.
+    fn drain(&self) -> Vec<Fetched> {
+        std::iter::from_fn(|| self.ring.transmit()).collect()
+    }
+
+    fn reap(&mut self) -> usize {
+        let mut freed = Vec::new();
+        let count = self.queue.reap(&mut freed);
+        freed.into_iter().for_each(|frame| self.pool.give(frame).unwrap());
+        count
+    }
+}
+
+fn tcp() -> PacketLayout {
+    PacketLayout {
+        l2_len: 14,
+        l3_len: 20,
+        l4_len: 20,
+        ip: IpVersion::V4,
+        l4: L4::Tcp,
+    }
+}
+
+fn segment(mss: u16) -> TxOffload {
+    TxOffload::Segment(tcp(), NonZeroU16::new(mss).unwrap())
+}
+
+/// Which bytes a run of data descriptors names, where they adjoin as one range.
+fn ranges(fetched: &[Fetched]) -> Vec<(Iova, u32)> {
+    let mut all: Vec<(Iova, u32)> = Vec::new();
+    for descriptor in fetched {
+        let Fetched::Data { start, len, .. } = *descriptor else {
+            continue;
+        };
+        match all.last_mut() {
+            Some((before, total)) if before.offset(u64::from(*total)) == start => *total += len,
+            _ => all.push((start, len)),
+        }
+    }
+    all
+}
+
+#[test]
+fn nothing_is_seen_before_the_doorbell_and_one_register_write_publishes_all() {
+    let mut bench = Bench::new(16);
+    for _ in 0..5 {
+        let frame = bench.frame(64);
+        bench.queue.post(frame, TxOffload::None).unwrap();
+    }
+    assert_eq!(bench.drain(), []);
+    bench.queue.doorbell();
+    bench.queue.doorbell();
+    assert_eq!(bench.queue.counters().doorbells, 1);
+    assert_eq!(bench.drain().len(), 5);
+}
+
+#[test]
+fn report_status_is_asked_at_the_doorbell_and_at_each_quarter_ring_only() {
+    let mut bench = Bench::new(16);
+    for _ in 0..10 {
+        let frame = bench.frame(64);
+        bench.queue.post(frame, TxOffload::None).unwrap();
+    }
+    bench.queue.doorbell();
+    let reports: Vec<bool> = bench
+        .drain()
+        .into_iter()
+        .map(|fetched| matches!(fetched, Fetched::Data { report: true, .. }))
+        .collect();
+    let expected: Vec<bool> = (1..=10).map(|number| [4, 8, 10].contains(&number)).collect();
+    assert_eq!(reports, expected);
+}
+
+#[test]
+fn reap_frees_up_to_the_last_report_and_nothing_beyond() {
+    let mut bench = Bench::new(16);
+    for _ in 0..10 {
+        let frame = bench.frame(64);
+        bench.queue.post(frame, TxOffload::None).unwrap();
+    }
+    bench.queue.doorbell();
+    for _ in 0..7 {
+        bench.ring.transmit();
+    }
+    assert_eq!(bench.reap(), 4);
+    bench.ring.transmit();
+    assert_eq!(bench.reap(), 4);
+    assert_eq!(bench.reap(), 0);
+    bench.drain();
+    assert_eq!(bench.reap(), 2);
+    assert_eq!(bench.pool.available(), FRAMES);
+}
+
+#[test]
+fn a_full_ring_returns_the_frame_and_leaves_the_payload() {
+    let mut bench = Bench::new(8);
+    for _ in 0..6 {
+        let frame = bench.frame(64);
+        bench.queue.post(frame, TxOffload::None).unwrap();
+    }
+    let mut payload = vec![bench.slice(0, 500)];
+    let frame = bench.frame(54);
+    let Full(frame) = bench
+        .queue
+        .post_gather(frame, &mut payload, TxOffload::None)
+        .unwrap_err();
+    assert_eq!((frame.len(), payload.len()), (54, 1));
+    bench.queue.post(frame, TxOffload::None).unwrap();
+    assert_eq!(bench.queue.room(), 0);
+    let frame = bench.frame(64);
+    assert!(bench.queue.post(frame, TxOffload::None).is_err());
+    assert_eq!(bench.queue.counters().refused, 0);
+}
+
+#[test]
+fn headers_of_a_packet_that_found_no_room_are_untouched() {
+    let mut bench = Bench::new(8);
+    for _ in 0..6 {
+        let frame = bench.frame(64);
+        bench.queue.post(frame, TxOffload::None).unwrap();
+    }
+    let mut frame = bench.frame(54);
+    frame.bytes_mut().fill(0xaa);
+    let Full(frame) = bench.queue.post(frame, TxOffload::Checksum(tcp())).unwrap_err();
+    assert!(frame.bytes().iter().all(|byte| *byte == 0xaa));
+}
+
+#[test]
+fn a_context_is_posted_only_when_it_differs_from_the_last() {
+    let mut bench = Bench::new(64);
+    for mss in [1460, 1460, 536, 536, 1460] {
+        let frame = bench.frame(54);
+        let mut payload = vec![bench.slice(0, 600)];
+        bench
+            .queue
+            .post_gather(frame, &mut payload, segment(mss))
+            .unwrap();
+        let plain = bench.frame(64);
+        bench.queue.post(plain, TxOffload::None).unwrap();
+    }
+    assert_eq!(bench.queue.counters().contexts, 3);
+    assert_eq!(bench.queue.counters().segments, 5);
+    bench.queue.doorbell();
+    let contexts = bench
+        .drain()
+        .iter()
+        .filter(|f| matches!(f, Fetched::Context(_)))
+        .count();
+    assert_eq!(contexts, 3);
+}
+
+#[test]
+fn the_last_bytes_of_a_request_and_of_the_packet_after_it_stand_alone() {
+    let mut bench = Bench::new(64);
+    let frame = bench.frame(54);
+    let mut payload = vec![bench.slice(0, 1500), bench.slice(5000, 700)];
+    bench
+        .queue
+        .post_gather(frame, &mut payload, segment(1000))
+        .unwrap();
+    for _ in 0..2 {
+        let frame = bench.frame(64);
+        bench.queue.post(frame, TxOffload::None).unwrap();
+    }
+    bench.queue.doorbell();
+    let lens: Vec<(u32, bool)> = bench
+        .drain()
+        .iter()
+        .filter_map(|fetched| match fetched {
+            Fetched::Data { len, end, .. } => Some((*len, *end)),
+            Fetched::Context(_) => None,
+        })
+        .collect();
+    let expected = [
+        (54, false),
+        (1000, false),
+        (500, false),
+        (696, false),
+        (4, true), // the request
+        (60, false),
+        (4, true),  // the packet after it
+        (64, true), // and one that is far enough away
+    ];
+    assert_eq!(lens, expected);
+}
+
+#[test]
+fn what_the_device_can_never_take_is_refused_and_counted() {
+    let mut bench = Bench::new(64);
+    let offloads = [
+        TxOffload::None, // 9,001 bytes
+        TxOffload::Segment(PacketLayout { l4: L4::Udp, ..tcp() }, NonZeroU16::MIN),
+        TxOffload::Checksum(PacketLayout { l2_len: 18, ..tcp() }),
+        TxOffload::Checksum(PacketLayout {
+            l3_len: 2000,
+            ..tcp()
+        }),
+        segment(8990), // with headers more than the wire takes
+    ];
+    for (number, offload) in (1..).zip(offloads) {
+        let frame = bench.frame(54);
+        let mut payload = vec![bench.slice(0, 8947)];
+        let Full(frame) = bench.queue.post_gather(frame, &mut payload, offload).unwrap_err();
+        assert_eq!(
+            (bench.queue.counters().refused, payload.len()),
+            (number, 1),
+            "{offload:?}"
+        );
+        bench.pool.give(frame).unwrap();
+    }
+    let frame = bench.frame(54);
+    let mut payload: Vec<_> = (0..20).map(|index| bench.slice(index * 100, 10)).collect();
+    assert!(
+        bench
+            .queue
+            .post_gather(frame, &mut payload, segment(1000))
+            .is_err()
+    );
+    let empty = bench.frame(0);
+    assert!(bench.queue.post(empty, TxOffload::None).is_err());
+    assert_eq!(bench.queue.counters().refused, 7);
+    assert_eq!(bench.queue.posted(), 0);
+}
+
+#[test]
+fn a_segmentation_request_without_payload_becomes_one_packet() {
+    let mut bench = Bench::new(16);
+    let frame = bench.frame(54);
+    bench.queue.post(frame, segment(1000)).unwrap();
+    assert_eq!(
+        (bench.queue.counters().segments, bench.queue.counters().packets),
+        (0, 1)
+    );
+}
+
+#[test]
+fn a_dropped_queue_frees_its_memory_when_the_device_confirmed_and_not_before() {
+    for confirmed in [true, false] {
+        let mut bench = Bench::new(16);
+        bench.ring.confirms.store(confirmed, Ordering::Relaxed);
+        let mut payload = vec![bench.slice(0, 500)];
+        let frame = bench.frame(54);
+        bench
+            .queue
+            .post_gather(frame, &mut payload, TxOffload::None)
+            .unwrap();
+        bench.queue.doorbell();
+        let before = bench.fake.mapped().len();
+        drop(bench.queue);
+        assert!(bench.ring.disabled.load(Ordering::Relaxed));
+        let held = if confirmed { 1 } else { 2 };
+        assert_eq!(Arc::strong_count(&bench.file), held);
+        assert_eq!(bench.fake.mapped().len(), before - usize::from(confirmed));
+        bench.life.end(true);
+        assert_eq!(Arc::strong_count(&bench.file), 1);
+        assert_eq!(bench.fake.mapped().len(), before - 1);
+    }
+}
+
+#[test]
+fn a_queue_of_a_stopped_device_leaves_its_registers_alone() {
+    let mut bench = Bench::new(16);
+    let frame = bench.frame(64);
+    bench.life.end(true);
+    bench.queue.post(frame, TxOffload::None).unwrap();
+    bench.queue.doorbell();
+    assert_eq!(bench.ring.tail.load(Ordering::Relaxed), 0);
+    let ring = Arc::clone(&bench.ring);
+    drop(bench);
+    assert!(!ring.disabled.load(Ordering::Relaxed));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Post { len: usize, checksum: bool },
+    Gather { slices: Vec<(usize, usize)>, mss: u16 },
+    Doorbell,
+    Device(usize),
+    Reap,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let post = (54usize..2000, any::<bool>()).prop_map(|(len, checksum)| Step::Post { len, checksum });
+    let slice = (0usize..60_000, 1usize..3000);
+    let gather = (prop::collection::vec(slice, 0..5), 500u16..520)
+        .prop_map(|(slices, mss)| Step::Gather { slices, mss });
+    let step = prop_oneof![
+        4 => post,
+        3 => gather,
+        3 => Just(Step::Doorbell),
+        4 => (0usize..20).prop_map(Step::Device),
+        2 => Just(Step::Reap),
+    ];
+    prop::collection::vec(step, 0..150)
+}
+
+proptest! {
+    /// Every frame is in the pool, in the ring, or with the caller; the device is shown exactly the bytes that were posted, in
+    /// order; a ring that refuses changes nothing.
+    #[test]
+    fn frames_and_bytes_are_conserved(steps in steps()) {
+        let mut bench = Bench::new(32);
+        let mut expected = Vec::new();
+        let mut seen = Vec::new();
+        let mut in_ring = 0;
+        for step in steps {
+            match step {
+                Step::Post { len, checksum } => {
+                    let Some(mut frame) = bench.pool.take() else { continue };
+                    frame.set_len(len).unwrap();
+                    let named = (frame.iova(), len as u32);
+                    let offload = if checksum { TxOffload::Checksum(tcp()) } else { TxOffload::None };
+                    match bench.queue.post(frame, offload) {
+                        Ok(()) => { expected.push(named); in_ring += 1; }
+                        Err(Full(frame)) => bench.pool.give(frame).unwrap(),
+                    }
+                }
+                Step::Gather { slices, mss } => {
+                    let Some(mut frame) = bench.pool.take() else { continue };
+                    frame.set_len(54).unwrap();
+                    let mut payload: Vec<_> =
+                        slices.iter().map(|(offset, len)| bench.slice(*offset, *len)).collect();
+                    let mut named = vec![(frame.iova(), 54)];
+                    named.extend(payload.iter().map(|slice| (slice.iova(), slice.len())));
+                    match bench.queue.post_gather(frame, &mut payload, segment(mss)) {
+                        Ok(()) => {
+                            prop_assert!(payload.is_empty());
+                            expected.extend(named);
+                            in_ring += 1;
+                        }
+                        Err(Full(frame)) => {
+                            prop_assert_eq!(payload.len(), slices.len());
+                            bench.pool.give(frame).unwrap();
+                        }
+                    }
+                }
+                Step::Doorbell => bench.queue.doorbell(),
+                Step::Device(count) => seen.extend((0..count).map_while(|_| bench.ring.transmit())),
+                Step::Reap => {
+                    let before = bench.pool.available();
+                    bench.reap();
+                    in_ring -= bench.pool.available() - before;
+                }
+            }
+            prop_assert_eq!(bench.queue.room() + bench.queue.posted(), 31);
+            prop_assert_eq!(bench.pool.available() + in_ring, FRAMES);
+        }
+        bench.queue.doorbell();
+        seen.extend(bench.drain());
+        bench.reap();
+        prop_assert_eq!(bench.pool.available(), FRAMES);
+        prop_assert_eq!(bench.queue.posted(), 0);
+        prop_assert_eq!(Arc::strong_count(&bench.file), 1);
+        prop_assert_eq!(bench.queue.counters().descriptors, seen.len() as u64);
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(start, len)| Fetched::Data { start: *start, len: *len, end: false, report: false })
+            .collect();
+        prop_assert_eq!(ranges(&seen), ranges(&expected));
+        let ends = seen.iter().filter(|f| matches!(f, Fetched::Data { end: true, .. })).count();
+        prop_assert_eq!(ends as u64, bench.queue.counters().packets);
+    }
+}
