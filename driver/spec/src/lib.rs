@@ -1,25 +1,25 @@
 //! Registers and descriptors of two Ethernet controllers as facts: no I/O, no unsafe, no logic.
 //!
-//! Driver and emulator both read this crate and share nothing else, so a misreading of a datasheet in one of
-//! them shows as a difference between them. The sources are:
+//! Driver and emulator both read this crate and share nothing else, so a misreading of a datasheet in one
+//! of them shows as a difference between them. The sources are:
 //!
-//! - [`e1000`]: the 82540EM. *PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual*,
-//!   Intel 317453, revision 4.0. Registers are section 13, descriptors sections 3.2 and 3.3.
+//! - [`e1000`]: the 82540EM. *PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's
+//!   Manual*, Intel 317453, revision 4.0. Registers are section 13, descriptors sections 3.2 and 3.3.
 //! - [`ixgbe`]: the 82599. *Intel 82599 10 GbE Controller Datasheet*, Intel 331520. Registers are section
 //!   8.2.3, receive descriptors section 7.1, transmit descriptors section 7.2.
 //!
 //! Each family has the same rooms:
 //!
-//! - one [`Register`] constant a row (`e1000::CTRL`, `ixgbe::RDT`), all of them in `REGISTERS`, found by offset
-//!   with `lookup`;
+//! - one [`Register`] constant a row (`e1000::CTRL`, `ixgbe::RDT`), all of them in `REGISTERS`, found by
+//!   offset with `lookup`;
 //! - register *values* as bitfields (`e1000::Ctrl`, `ixgbe::Srrctl`);
-//! - descriptor words as bitfields: a descriptor is two little-endian 64-bit words, and each word that means
-//!   something of its own is a type;
+//! - descriptor words as bitfields: a descriptor is two little-endian 64-bit words, and each word that
+//!   means something of its own is a type;
 //! - limits: ring units, alignments, the most bytes of a descriptor, PCI ids.
 //!
-//! A bitfield's setter takes only values that fit: a debug build panics on one that does not, a release build
-//! cuts it. `from_bits` keeps every bit, reserved ones too. `new` is 0 but for what a format fixes: DTYP and DEXT of
-//! an extended transmit descriptor, and the reserved ones of HLREG0 and RDRXCTL.
+//! A bitfield's setter takes only values that fit: a debug build panics on one that does not, a release
+//! build cuts it. `from_bits` keeps every bit, reserved ones too. `new` is 0 but for what a format fixes:
+//! DTYP and DEXT of an extended transmit descriptor, and the reserved ones of HLREG0 and RDRXCTL.
 
 #![forbid(unsafe_code)]
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Register;
 
-/// The rows as a Markdown table: name, offset, count, access, reset, bits software may set, section, what it is.
+/// The rows as a Markdown table: name, offset, count, access, reset, bits software may set, section, what it
+/// is.
 pub fn markdown_table(rows: &[Register]) -> String {
     let mut table = String::from(
         "| Name | Offset | Count | Access | Reset | Writable | Section | What |\n\

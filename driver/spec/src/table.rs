@@ -10,8 +10,9 @@
 //! TXPBSIZE[8]               @ 0xcc00 + 4, rw(0x000f_fc00) = 0x0002_8000 .. 0, "8.2.3.9.13", "...";
 //! ```
 //!
-//! name, `[count]`, offset, `+ stride`, `| first element of the upper part @ its offset`, `& row that it aliases`,
-//! access with the mask of bits that software may set, reset value (`first .. all others`), section, what it is.
+//! name, `[count]`, offset, `+ stride`, `| first element of the upper part @ its offset`, `& row that it
+//! aliases`, access with the mask of bits that software may set, reset value (`first .. all others`),
+//! section, what it is.
 
 /// How software may touch a register, and what touching it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,8 +128,8 @@ impl Register {
         }
     }
 
-    /// The bits of a write of `value` that software may not set: those that are not writable, unless they read
-    /// as one in `current` (a read-modify-write gives status bits back as it found them).
+    /// The bits of a write of `value` that software may not set: those that are not writable, unless they
+    /// read as one in `current` (a read-modify-write gives status bits back as it found them).
     pub const fn misused_bits(&self, current: u32, value: u32) -> u32 {
         value & !self.writable & !current
     }

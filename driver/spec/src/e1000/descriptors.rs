@@ -136,7 +136,8 @@ pub struct TxContext1 {
     __: u8,
     /// HDRLEN: bytes of headers that begin each segment: Ethernet, IP and TCP with options.
     pub hdrlen: u8,
-    /// MSS: most payload bytes of a segment, without headers. MSS + HDRLEN + 80 must fit the transmit packet buffer.
+    /// MSS: most payload bytes of a segment, without headers. MSS + HDRLEN + 80 must fit the transmit packet
+    /// buffer.
     pub mss: u16,
 }
 

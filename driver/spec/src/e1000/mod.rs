@@ -1,14 +1,15 @@
 //! The Intel 82540EM, a 1 Gb/s controller on PCI: one transmit ring, one receive ring.
 //!
-//! Sections are those of the *Software Developer's Manual*, Intel 317453. [`registers`] lists the registers,
-//! [`values`] their bits, [`descriptors`] the words of the rings. What drivers and models trip over:
+//! Sections are those of the *Software Developer's Manual*, Intel 317453. [`registers`] lists the
+//! registers, [`values`] their bits, [`descriptors`] the words of the rings. What drivers and models trip
+//! over:
 //!
 //! - Registers are 32 bits wide and 4-byte aligned in BAR 0, 128 KiB of memory.
 //! - `CTRL.RST` clears itself; wait 1 µs before the next access and then for `EECD`/`EERD` to answer.
-//! - Tail points at the first descriptor that software still owns; head = tail is an empty ring for the device,
-//!   so that one descriptor always stays unused.
-//! - There are two transmit contexts: one for segmentation, one for checksums alone; each context descriptor
-//!   overwrites one of them.
+//! - Tail points at the first descriptor that software still owns; head = tail is an empty ring for the
+//!   device, so that one descriptor always stays unused.
+//! - There are two transmit contexts: one for segmentation, one for checksums alone; each context
+//!   descriptor overwrites one of them.
 //! - The statistics clear when read and do not wrap: they stick at all ones.
 
 pub mod descriptors;

@@ -1,11 +1,12 @@
 //! The words of the 82599's advanced descriptors (§7.1.6, §7.2.3.2).
 //!
 //! Transmit: a data descriptor is the buffer's address and [`TxData`]; a context descriptor is [`TxContext0`]
-//! and [`TxContext1`]; [`TxKind::of`] tells them apart. The device writes [`TxWriteBack`] over the second word of
-//! a descriptor with RS, and nothing over the others.
+//! and [`TxContext1`]; [`TxKind::of`] tells them apart. The device writes [`TxWriteBack`] over the second
+//! word of a descriptor with RS, and nothing over the others.
 //!
-//! Receive: software writes [`RxRead0`] and [`RxRead1`]; the device overwrites both words with [`RxWriteBack0`] and
-//! [`RxWriteBack1`]. The done bit is the lowest of the second word, where software must have written 0.
+//! Receive: software writes [`RxRead0`] and [`RxRead1`]; the device overwrites both words with
+//! [`RxWriteBack0`] and [`RxWriteBack1`]. The done bit is the lowest of the second word, where software must
+//! have written 0.
 
 use bitfield_struct::bitfield;
 
@@ -150,9 +151,11 @@ pub struct TxData {
     /// IDX: which context the packet uses.
     #[bits(3)]
     pub idx: u8,
-    /// CC: check the context for its source address (virtualization) or MACLEN (VLAN insertion without offload).
+    /// CC: use the context that `idx` names even where no offload asks for it: the virtual switch and
+    /// anti-spoofing look at it.
     pub cc: bool,
-    /// POPTS.IXSM: insert the IPv4 header's checksum. With TSE of IPv4 it must be set. Valid in the first descriptor.
+    /// POPTS.IXSM: insert the IPv4 header's checksum. With TSE of IPv4 it must be set. Valid in the first
+    /// descriptor.
     pub ixsm: bool,
     /// POPTS.TXSM: insert the L4 checksum. With TSE it must be set. Valid in the first descriptor.
     pub txsm: bool,
@@ -160,8 +163,8 @@ pub struct TxData {
     pub ipsec: bool,
     #[bits(3)]
     __: u8,
-    /// PAYLEN: bytes of the packet without FCS; with `tse` the TCP payload without headers. 18 bits. Valid in the
-    /// first descriptor, and counts all descriptors of the packet.
+    /// PAYLEN: bytes of the packet without FCS; with `tse` the TCP payload without headers. 18 bits. Valid in
+    /// the first descriptor, and counts all descriptors of the packet.
     #[bits(18)]
     pub paylen: u32,
 }
@@ -177,7 +180,8 @@ pub struct TxWriteBack {
     __: u32,
 }
 
-/// First word of an advanced receive descriptor as software writes it (§7.1.6.1): the packet buffer's address.
+/// First word of an advanced receive descriptor as software writes it (§7.1.6.1): the packet buffer's
+/// address.
 #[bitfield(u64)]
 #[derive(PartialEq, Eq)]
 pub struct RxRead0 {
@@ -185,7 +189,8 @@ pub struct RxRead0 {
     pub packet_address: u64,
 }
 
-/// Second word of an advanced receive descriptor as software writes it (§7.1.6.1): the header buffer's address.
+/// Second word of an advanced receive descriptor as software writes it (§7.1.6.1): the header buffer's
+/// address.
 ///
 /// Its bit 0 becomes the done bit: it must be 0. With one buffer the whole word is 0.
 #[bitfield(u64)]

@@ -1,14 +1,16 @@
 //! The Intel 82599, a 10 Gb/s controller on PCIe: 128 transmit and 128 receive queues.
 //!
 //! Sections are those of the *82599 10 GbE Controller Datasheet*, Intel 331520. [`registers`] lists the
-//! registers, [`values`] their bits, [`descriptors`] the words of the rings. What drivers and models trip over:
+//! registers, [`values`] their bits, [`descriptors`] the words of the rings. What drivers and models trip
+//! over:
 //!
-//! - Arrays of 128 queues lie in two parts, and the first 16 elements of some arrays answer at an 82598 address,
-//!   too (rows named `_ALIAS`).
-//! - Reset is `CTRL.RST` and `CTRL.LRST`; both clear themselves, then 10 ms of silence, then `EEC.AUTO_RD`, then
-//!   `RDRXCTL.DMAIDONE` (§4.6.3).
-//! - A queue is enabled with `RXDCTL.ENABLE` or `TXDCTL.ENABLE` and is so when the bit reads as 1; only then may
-//!   its tail move (§4.6.7, §4.6.8). Transmit queues need `DMATXCTL.TE` first, which enables queue 0 by itself.
+//! - Arrays of 128 queues lie in two parts, and the first 16 elements of some arrays answer at an 82598
+//!   address, too (rows named `_ALIAS`).
+//! - Reset is `CTRL.RST` and `CTRL.LRST`; both clear themselves, then 10 ms of silence, then `EEC.AUTO_RD`,
+//!   then `RDRXCTL.DMAIDONE` (§4.6.3).
+//! - A queue is enabled with `RXDCTL.ENABLE` or `TXDCTL.ENABLE` and is so when the bit reads as 1; only
+//!   then may its tail move (§4.6.7, §4.6.8). Transmit queues need `DMATXCTL.TE` first, which enables queue 0
+//!   by itself.
 //! - Reserved bits of some registers are 1 and must stay so: read, modify, write.
 //! - Each transmit queue has two contexts, named by IDX.
 

@@ -1,5 +1,5 @@
-//! Control of the device: general, EEPROM, semaphores, PCIe, interrupts, MAC and link, flow control, security,
-//! time sync, wake-up.
+//! Control of the device: general, EEPROM, semaphores, PCIe, interrupts, MAC and link, flow control,
+//! security, time sync, wake-up.
 
 registers! {
     CTRL            @ 0x0000, rw(0x0400_000c) = 0, "8.2.3.1.1", "Device control: reset, link reset, master disable";

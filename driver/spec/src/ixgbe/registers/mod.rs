@@ -1,4 +1,4 @@
-//! The 82599's registers (§8.2.3), in four blocks: [`control`], [`receive`], [`transmit`], [`statistics`].
+//! The 82599's registers (§8.2.3), listed in four blocks: control, receive, transmit, statistics.
 //!
 //! Reset values of fields that the EEPROM decides are those of a plain SFP+ adapter.
 

@@ -1,6 +1,7 @@
 //! Statistics (§8.2.3.23). They clear when read.
 //!
-//! The MAC's octet counters have 36 bits in two registers: read the low one, then the high one, which clears both.
+//! The MAC's octet counters have 36 bits in two registers: read the low one, then the high one, which clears
+//! both.
 
 registers! {
     CRCERRS         @ 0x4000, rc = 0, "8.2.3.23.1", "Frames with a bad CRC";

@@ -253,7 +253,8 @@ pub struct Gpie {
 pub struct Eitr {
     #[bits(3)]
     __: u8,
-    /// ITR Interval: minimum time between interrupts, in units of 2 µs at 10 Gb/s and 1 Gb/s; 0 does not throttle.
+    /// ITR Interval: minimum time between interrupts, in units of 2 µs at 10 Gb/s and 1 Gb/s; 0 does not
+    /// throttle.
     #[bits(9)]
     pub interval: u16,
     #[bits(3)]
@@ -275,8 +276,8 @@ pub struct Eitr {
 /// One of the four bytes of an [`IVAR`](crate::ixgbe::IVAR), or of the two of an
 /// [`IVAR_MISC`](crate::ixgbe::IVAR_MISC) (§8.2.3.5).
 ///
-/// Register n serves queues 2n and 2n + 1: bytes 0 and 1 are receive and transmit of the even queue, bytes 2 and 3
-/// of the odd one. IVAR_MISC's bytes are the TCP timer and all other causes.
+/// Register n serves queues 2n and 2n + 1: bytes 0 and 1 are receive and transmit of the even queue, bytes 2
+/// and 3 of the odd one. IVAR_MISC's bytes are the TCP timer and all other causes.
 #[bitfield(u8)]
 #[derive(PartialEq, Eq)]
 pub struct IvarByte {

@@ -2,8 +2,8 @@
 
 use bitfield_struct::bitfield;
 
-/// Value of [`HLREG0`](crate::ixgbe::HLREG0), MAC control (§8.2.3.22.8). Read, modify, write: reserved bits 3, 11
-/// and 13 are 1.
+/// Value of [`HLREG0`](crate::ixgbe::HLREG0), MAC control (§8.2.3.22.8). Read, modify, write: reserved bits
+/// 3, 11 and 13 are 1.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Hlreg0 {
@@ -93,8 +93,8 @@ impl Links {
     }
 }
 
-/// Value of [`AUTOC`](crate::ixgbe::AUTOC), link mode and auto-negotiation (§8.2.3.22.19). Most of it comes from the
-/// EEPROM: read, modify, write.
+/// Value of [`AUTOC`](crate::ixgbe::AUTOC), link mode and auto-negotiation (§8.2.3.22.19). Most of it comes
+/// from the EEPROM: read, modify, write.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Autoc {
@@ -116,7 +116,8 @@ pub struct Autoc {
     pub ratd: bool,
     /// Restart_AN: apply this register; clears itself.
     pub restart_an: bool,
-    /// LMS: link mode: 0 1G without negotiation, 1 10G parallel, 2 1G with negotiation, 3 10G serial (SFI), 4 KX/KX4/KR.
+    /// LMS: link mode: 0 1G without negotiation, 1 10G parallel, 2 1G with negotiation, 3 10G serial (SFI), 4
+    /// KX/KX4/KR.
     #[bits(3)]
     pub lms: u8,
     /// KR support.

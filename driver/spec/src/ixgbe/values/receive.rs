@@ -2,7 +2,8 @@
 
 use bitfield_struct::bitfield;
 
-/// Value of [`FCTRL`](crate::ixgbe::FCTRL), filter control (§8.2.3.7.1). Change it only while RXCTRL.RXEN is 0.
+/// Value of [`FCTRL`](crate::ixgbe::FCTRL), filter control (§8.2.3.7.1). Change it only while RXCTRL.RXEN is
+/// 0.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Fctrl {
@@ -81,8 +82,8 @@ pub struct Psrtype {
     pub rqpl: u8,
 }
 
-/// Value of [`RXCSUM`](crate::ixgbe::RXCSUM), receive checksum control (§8.2.3.7.5). IPv4, TCP and UDP checksums are
-/// always checked; this decides what else is reported.
+/// Value of [`RXCSUM`](crate::ixgbe::RXCSUM), receive checksum control (§8.2.3.7.5). IPv4, TCP and UDP
+/// checksums are always checked; this decides what else is reported.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rxcsum {
@@ -123,8 +124,8 @@ pub struct Rfctl {
 
 /// Value of [`RAH`](crate::ixgbe::RAH), the high part of a receive address (§8.2.3.7.9).
 ///
-/// The six bytes of the address are RAL's four, low byte first, then these two. Drivers give the address a pool in
-/// [`MPSAR`](crate::ixgbe::MPSAR) too, pool 0 where there is no virtualization.
+/// The six bytes of the address are RAL's four, low byte first, then these two. Drivers give the address a
+/// pool in [`MPSAR`](crate::ixgbe::MPSAR) too, pool 0 where there is no virtualization.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rah {
@@ -186,8 +187,8 @@ pub struct Rxctrl {
 pub struct Rxdctl {
     #[bits(25)]
     __: u32,
-    /// ENABLE: the queue is on. Reads as 1 (or 0) only when the device has done so; then wait 100 µs after a 0 before
-    /// freeing its memory (§4.6.7.1).
+    /// ENABLE: the queue is on. Reads as 1 (or 0) only when the device has done so; then wait 100 µs after a
+    /// 0 before freeing its memory (§4.6.7.1).
     pub enable: bool,
     /// SWFLSH: write back what is done; clears itself.
     pub swflsh: bool,
@@ -207,8 +208,8 @@ pub struct Srrctl {
     pub bsizepacket: u8,
     #[bits(3)]
     __: u8,
-    /// BSIZEHEADER: header buffer in units of 64 bytes, 1 to 16; not 0 with header split, and at least 2 in a queue that
-    /// coalesces, even without header split.
+    /// BSIZEHEADER: header buffer in units of 64 bytes, 1 to 16; not 0 with header split, and at least 2 in a
+    /// queue that coalesces, even without header split.
     #[bits(6)]
     pub bsizeheader: u8,
     #[bits(8)]
@@ -240,8 +241,8 @@ impl Srrctl {
 /// Value of [`RSCCTL`](crate::ixgbe::RSCCTL), receive side coalescing of a queue (§8.2.3.8.13, §7.11).
 ///
 /// A queue that coalesces needs [`Srrctl::bsizeheader`], [`Psrtype::tcp`], the FCS stripped, NFS parsing off
-/// ([`Rfctl`]), and MAXDESC times its buffer size at most 64 KiB less 1, so: 4 KiB buffers and 8 descriptors, or 2 KiB
-/// and 16.
+/// ([`Rfctl`]), and MAXDESC times its buffer size at most 64 KiB less 1, so: 4 KiB buffers and 8 descriptors,
+/// or 2 KiB and 16.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rscctl {
@@ -267,8 +268,8 @@ impl Rscctl {
     }
 }
 
-/// Value of [`RDRXCTL`](crate::ixgbe::RDRXCTL), receive DMA control (§8.2.3.8.8). Read, modify, write: reserved bits 11
-/// and 15 are 1.
+/// Value of [`RDRXCTL`](crate::ixgbe::RDRXCTL), receive DMA control (§8.2.3.8.8). Read, modify, write:
+/// reserved bits 11 and 15 are 1.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Rdrxctl {

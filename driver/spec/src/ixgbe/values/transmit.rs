@@ -42,8 +42,8 @@ pub struct Txdctl {
     #[bits(7)]
     pub hthresh: u8,
     __: bool,
-    /// WTHRESH: write back when this many are done, and set no RS then; 0 writes back each descriptor with RS, of which
-    /// there must be one in 40. Must be 0 with head write-back.
+    /// WTHRESH: write back when this many are done, and set no RS then; 0 writes back each descriptor with
+    /// RS, of which there must be one in 40. Must be 0 with head write-back.
     #[bits(7)]
     pub wthresh: u8,
     #[bits(2)]
@@ -68,7 +68,8 @@ pub struct Tdwbal {
     pub address_quarter: u32,
 }
 
-/// Value of [`MTQC`](crate::ixgbe::MTQC), multiple transmit queues (§8.2.3.9.15). Write it only while RTTDCS.ARBDIS is 1.
+/// Value of [`MTQC`](crate::ixgbe::MTQC), multiple transmit queues (§8.2.3.9.15). Write it only while
+/// RTTDCS.ARBDIS is 1.
 #[bitfield(u32)]
 #[derive(PartialEq, Eq)]
 pub struct Mtqc {
