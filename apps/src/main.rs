@@ -1,5 +1,120 @@
-//! The `pagewire` command.
+//! The `pagewire` command: a file goes from its pages onto a wire, and arrives whole.
+//!
+//! `arguments` says what may be asked, `send` does it: `input`, `output` and `capture` open the files, `transfer`
+//! carries the bytes, `hash` proves them, `report` and `summary` tell what it cost. Every failure ends here, as one
+//! sentence and an exit code.
 
-mod transfer;
+mod arguments;
+mod capture;
+mod hash;
+mod input;
+mod interrupt;
+mod memcpy;
+mod output;
+mod progress;
+mod report;
+mod send;
+mod summary;
 
-fn main() {}
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::panic;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use pagewire::transfer;
+use tracing_subscriber::EnvFilter;
+
+use arguments::{Arguments, Command};
+use interrupt::Interrupt;
+use send::SendError;
+
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+const FAULT: u8 = 70;
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(|panic| {
+        complain(&format_args!(
+            "a fault in pagewire itself ({}); please report it, with what you were doing",
+            panic.to_string().replace('\n', " ")
+        ));
+    }));
+    // The hook has told about it; unwinding has freed everything and removed what was half written.
+    let code = panic::catch_unwind(|| dispatch(Arguments::parse())).unwrap_or(FAULT);
+    ExitCode::from(code)
+}
+
+fn dispatch(arguments: Arguments) -> u8 {
+    if let Err(complaint) = start_log(arguments.verbose) {
+        return complain_with(WRONG_USAGE, &complaint);
+    }
+    match arguments.command {
+        Command::Send(arguments) => {
+            let interrupt = match Interrupt::install() {
+                Ok(interrupt) => interrupt,
+                Err(error) => {
+                    return complain_with(FAILED, &format_args!("cannot watch for Ctrl-C: {error}"));
+                }
+            };
+            match send::run(&arguments, &interrupt) {
+                Ok(()) => 0,
+                Err(error @ SendError::Interrupted) => complain_with(interrupt.exit_code(), &error),
+                Err(error) => complain_with(FAILED, &error),
+            }
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "pagewire", &mut script);
+            print(&script)
+        }
+        Command::Memcpy => match memcpy::measure() {
+            Ok(rate) => print(format!("{rate:.3}\n").as_bytes()),
+            Err(error) => complain_with(FAILED, &format_args!("memcpy could not be measured: {error}")),
+        },
+    }
+}
+
+/// `PAGEWIRE_LOG` says what to log, in the words of tracing's filters; `-v` says it in short.
+fn start_log(verbose: u8) -> Result<(), String> {
+    let wish = std::env::var("PAGEWIRE_LOG").unwrap_or_default();
+    let filter = match (wish.as_str(), verbose) {
+        ("", 0) => "warn",
+        ("", 1) => "info",
+        ("", 2) => "debug",
+        ("", _) => "trace",
+        (wish, _) => wish,
+    };
+    let filter = EnvFilter::builder().parse(filter).map_err(|error| {
+        format!("PAGEWIRE_LOG='{wish}' is no filter ({error}); try PAGEWIRE_LOG=info or PAGEWIRE_LOG=pagewire_stack=debug")
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false);
+    log.without_time().with_ansi(io::stderr().is_terminal()).init();
+    Ok(())
+}
+
+fn print(bytes: &[u8]) -> u8 {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => 0,
+        // Whoever has read enough may go.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => complain_with(
+            FAILED,
+            &format_args!("standard output could not be written: {error}"),
+        ),
+    }
+}
+
+fn complain_with(code: u8, sentence: &dyn Display) -> u8 {
+    complain(sentence);
+    code
+}
+
+/// One sentence on stderr. If even that cannot be written, the exit code must say it.
+fn complain(sentence: &dyn Display) {
+    let _ = writeln!(io::stderr().lock(), "pagewire: {sentence}");
+}

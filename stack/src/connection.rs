@@ -179,10 +179,16 @@ impl Connection {
 
     /// Notes the socket's state after smoltcp has worked on it; returns whether it has just become closed.
     pub(crate) fn observe(&mut self) -> bool {
+        if self.last_state == State::SynReceived && self.socket().state() == State::Listen {
+            // A reset in the handshake: smoltcp would listen again, but this set is found by one peer only.
+            self.socket_mut().close();
+        }
         let state = self.socket().state();
         let before = std::mem::replace(&mut self.last_state, state);
-        self.peer_finished |=
-            matches!(state, State::CloseWait | State::LastAck | State::Closing | State::TimeWait);
+        self.peer_finished |= matches!(
+            state,
+            State::CloseWait | State::LastAck | State::Closing | State::TimeWait
+        );
         if state != State::Closed || before == State::Closed {
             return false;
         }
@@ -198,7 +204,10 @@ impl Connection {
 
     /// Whether the handshake is done, in a connection that lives.
     pub(crate) fn is_established(&self) -> bool {
-        !matches!(self.last_state, State::Listen | State::SynSent | State::SynReceived | State::Closed)
+        !matches!(
+            self.last_state,
+            State::Listen | State::SynSent | State::SynReceived | State::Closed
+        )
     }
 
     /// Whether smoltcp has nothing more to say for it: closed, and the RST, if there is one, is out.

@@ -37,7 +37,11 @@ impl<T: TxQueue> Device for OneCall<'_, T> {
 
     fn receive(&mut self, _now: Instant) -> Option<(Incoming<'_>, Outgoing<'_, T>)> {
         let packet = self.packet.take()?;
-        let reply = Outgoing { egress: self.egress, flow: self.flow.as_deref_mut(), mss: None };
+        let reply = Outgoing {
+            egress: self.egress,
+            flow: self.flow.as_deref_mut(),
+            mss: None,
+        };
         Some((Incoming(packet), reply))
     }
 

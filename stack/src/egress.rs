@@ -119,7 +119,9 @@ impl<T: TxQueue> Egress<T> {
     /// Posts a packet that `write` composes in a small frame, checksums and all; it returns the length.
     /// Returns whether the packet was posted.
     pub(crate) fn send_small(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
-        let Some(mut frame) = self.take(SMALL_FRAME) else { return false };
+        let Some(mut frame) = self.take(SMALL_FRAME) else {
+            return false;
+        };
         let written = write(frame.bytes_mut()).and_then(|len| frame.set_len(len).ok());
         if written.is_none() {
             self.put_back(frame);
@@ -134,7 +136,11 @@ impl<T: TxQueue> Egress<T> {
         if !self.ready() {
             return None;
         }
-        let mut frame = if len <= SMALL_FRAME { self.small.take()? } else { self.large.take()? };
+        let mut frame = if len <= SMALL_FRAME {
+            self.small.take()?
+        } else {
+            self.large.take()?
+        };
         if frame.set_len(len).is_err() {
             self.put_back(frame);
             return None;
@@ -180,8 +186,15 @@ impl<T: TxQueue> TxToken for Outgoing<'_, T> {
     }
 
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
-        let phantom = self.flow.as_ref().is_some_and(|flow| flow.ring == TransmitRing::Phantom);
-        if phantom && len > SMALL_FRAME { self.by_reference(len, write) } else { self.in_a_frame(len, write) }
+        let phantom = self
+            .flow
+            .as_ref()
+            .is_some_and(|flow| flow.ring == TransmitRing::Phantom);
+        if phantom && len > SMALL_FRAME {
+            self.by_reference(len, write)
+        } else {
+            self.in_a_frame(len, write)
+        }
     }
 }
 
@@ -225,11 +238,19 @@ impl<T: TxQueue> Outgoing<'_, T> {
                 if let Some(flow) = flow
                     && flow.on_egress(headers, frame.bytes()).is_some()
                 {
-                    egress.copied.fetch_add(headers.payload_len as u64, Ordering::Relaxed);
+                    egress
+                        .copied
+                        .fetch_add(headers.payload_len as u64, Ordering::Relaxed);
                 }
                 egress.post(frame, offload_of(Some(headers), mss));
             }
-            (None, _) => egress.post(frame, TxOffload::None),
+            (None, flow) => {
+                // smoltcp asks for an address in the place of the segment, which it keeps.
+                if let Some(flow) = flow {
+                    flow.seeks_neighbour = true;
+                }
+                egress.post(frame, TxOffload::None);
+            }
         }
         result
     }
@@ -244,7 +265,9 @@ impl<T: TxQueue> Egress<T> {
         flow: Option<&mut Flow>,
         mss: Option<NonZeroU16>,
     ) {
-        let Some(flow) = flow else { return self.absorb(frame) };
+        let Some(flow) = flow else {
+            return self.absorb(frame);
+        };
         let Some(offset) = flow.on_egress(headers, frame.bytes()) else {
             // A keep-alive: one byte below the window, whatever its value (RFC 9293 §3.8.4).
             let len = headers.header_len();
@@ -260,7 +283,10 @@ impl<T: TxQueue> Egress<T> {
             flow.failure.get_or_insert(error);
             return self.absorb(frame);
         }
-        match self.queue.post_gather(frame, &mut self.gather, offload_of(Some(headers), mss)) {
+        match self
+            .queue
+            .post_gather(frame, &mut self.gather, offload_of(Some(headers), mss))
+        {
             Ok(()) => {
                 self.counters.packets += 1;
                 self.counters.gathered_bytes += headers.payload_len as u64;
@@ -284,7 +310,9 @@ fn tcp_headers(packet: &[u8]) -> Option<TcpHeaders> {
 
 /// What the device is to do: segment where smoltcp asks for it, else fill in the checksums of TCP.
 fn offload_of(headers: Option<&TcpHeaders>, mss: Option<NonZeroU16>) -> TxOffload {
-    let Some(headers) = headers else { return TxOffload::None };
+    let Some(headers) = headers else {
+        return TxOffload::None;
+    };
     let ip = match headers.source.addr {
         IpAddress::Ipv4(_) => IpVersion::V4,
         IpAddress::Ipv6(_) => IpVersion::V6,

@@ -17,6 +17,8 @@ pub(crate) struct Flow {
     pub(crate) queue: SendQueue,
     /// Why the stream cannot go on; set by the adapter, acted upon by the stack.
     pub(crate) failure: Option<SourceError>,
+    /// Its peer's Ethernet address was asked for: it can go on when a neighbour has answered.
+    pub(crate) seeks_neighbour: bool,
     /// Payload bytes sent more than once.
     pub(crate) retransmitted: u64,
     /// Known from the SYN we send.
@@ -40,6 +42,7 @@ impl Flow {
             ring,
             queue: SendQueue::default(),
             failure: None,
+            seeks_neighbour: false,
             retransmitted: 0,
             sequence: None,
             enqueued: 0,
@@ -101,9 +104,17 @@ impl Flow {
         let acknowledged = self.enqueued - socket.send_queue() as u64;
         Some(FlowView {
             state: socket.state(),
-            snd_una: if syn_acknowledged { sequence.sequence(acknowledged as i64) } else { sequence.initial() },
+            snd_una: if syn_acknowledged {
+                sequence.sequence(acknowledged as i64)
+            } else {
+                sequence.initial()
+            },
             snd_max: sequence.sequence(sequence.frontier() as i64),
-            rcv_nxt: self.peer_initial.unwrap_or(0).wrapping_add(1).wrapping_add(received as u32),
+            rcv_nxt: self
+                .peer_initial
+                .unwrap_or(0)
+                .wrapping_add(1)
+                .wrapping_add(received as u32),
             rcv_wnd: (socket.recv_capacity() - socket.recv_queue()) as u32,
             windows: self.windows,
         })
@@ -118,6 +129,8 @@ impl Flow {
     /// `None` before anything was sent.
     pub(crate) fn challenge(&self, view: &FlowView, out: &mut [u8]) -> Option<usize> {
         let window = self.windows.field(view.rcv_wnd);
-        self.template.as_ref()?.emit_ack(view.snd_max, view.rcv_nxt, window, out)
+        self.template
+            .as_ref()?
+            .emit_ack(view.snd_max, view.rcv_nxt, window, out)
     }
 }

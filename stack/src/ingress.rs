@@ -33,7 +33,12 @@ impl<R: RxQueue> Ingress<R> {
     pub(crate) fn new(queue: R) -> Self {
         // A chain has at most 64 KiB in buffers of 1 KiB.
         let received = Vec::with_capacity(BATCH * 64);
-        Self { queue, received, linear: Vec::with_capacity(1 << 16), counters: IngressCounters::default() }
+        Self {
+            queue,
+            received,
+            linear: Vec::with_capacity(1 << 16),
+            counters: IngressCounters::default(),
+        }
     }
 
     /// Takes a batch from the ring and calls `each` with every packet and the device's word on it, in

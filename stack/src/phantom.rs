@@ -49,7 +49,11 @@ pub(crate) struct SocketPool {
 
 impl SocketPool {
     pub(crate) fn new(sizes: SocketSizes, congestion: CongestionControl) -> Self {
-        Self { idle: Vec::new(), sizes, congestion }
+        Self {
+            idle: Vec::new(),
+            sizes,
+            congestion,
+        }
     }
 
     /// A closed socket, as new.
@@ -58,7 +62,11 @@ impl SocketPool {
             Some(socket) => socket,
             None => {
                 let SocketSizes { receive, transmit } = self.sizes;
-                let refused = |source| NoSocketMemory { receive, transmit, source };
+                let refused = |source| NoSocketMemory {
+                    receive,
+                    transmit,
+                    source,
+                };
                 Socket::new(
                     SocketBuffer::new(untouched_zeros(receive).map_err(refused)?),
                     SocketBuffer::new(untouched_zeros(transmit).map_err(refused)?),
@@ -115,7 +123,10 @@ mod tests {
 
     #[test]
     fn a_socket_that_comes_back_is_used_again() {
-        let sizes = SocketSizes { receive: 65536, transmit: 1 << 20 };
+        let sizes = SocketSizes {
+            receive: 65536,
+            transmit: 1 << 20,
+        };
         let mut pool = SocketPool::new(sizes, CongestionControl::None);
         let mut socket = pool.take().unwrap();
         socket.listen(80).unwrap();

@@ -43,7 +43,11 @@ impl SendQueue {
     pub(crate) fn push(&mut self, source: Box<dyn Source>) {
         let len = source.len();
         if len > 0 {
-            self.extents.push_back(Extent { start: self.promised, len, source });
+            self.extents.push_back(Extent {
+                start: self.promised,
+                len,
+                source,
+            });
             self.promised += len;
         }
     }
@@ -71,7 +75,12 @@ impl SendQueue {
     ) -> Result<(), SourceError> {
         let end = offset + len as u64;
         if offset < self.acknowledged || end > self.promised {
-            return Err(SourceError::OutOfRange { offset, end, from: self.acknowledged, to: self.promised });
+            return Err(SourceError::OutOfRange {
+                offset,
+                end,
+                from: self.acknowledged,
+                to: self.promised,
+            });
         }
         // Nearly always the first extent: the queue of a busy connection is short and sent in order.
         let mut index = self.extents.partition_point(|extent| extent.end() <= offset);
@@ -91,7 +100,9 @@ impl SendQueue {
     /// # Errors
     /// The source's refusal to go on.
     pub(crate) fn watch(&mut self, now: Instant) -> Result<(), SourceError> {
-        self.extents.front_mut().map_or(Ok(()), |first| first.source.watch(now))
+        self.extents
+            .front_mut()
+            .map_or(Ok(()), |first| first.source.watch(now))
     }
 
     /// Forgets everything below `offset`, which the peer has acknowledged.
@@ -150,7 +161,7 @@ mod tests {
 
     fn queue(lengths: &[u64]) -> (SendQueue, Vec<Asked>, Vec<Arc<AtomicU64>>) {
         let mut queue = SendQueue::default();
-        let (mut asked, mut released) = (vec![], vec![]);
+        let (mut asked, mut released): (Vec<Asked>, Vec<Arc<AtomicU64>>) = (vec![], vec![]);
         for &len in lengths {
             asked.push(Asked::default());
             released.push(Arc::default());
@@ -181,8 +192,14 @@ mod tests {
         let (mut queue, _, released) = queue(&[100]);
         queue.release(40).unwrap();
         assert_eq!(released[0].load(Ordering::Relaxed), 40);
-        assert!(matches!(queue.gather(39, 1, &mut vec![]), Err(SourceError::OutOfRange { .. })));
-        assert!(matches!(queue.gather(99, 2, &mut vec![]), Err(SourceError::OutOfRange { .. })));
+        assert!(matches!(
+            queue.gather(39, 1, &mut vec![]),
+            Err(SourceError::OutOfRange { .. })
+        ));
+        assert!(matches!(
+            queue.gather(99, 2, &mut vec![]),
+            Err(SourceError::OutOfRange { .. })
+        ));
         queue.gather(40, 60, &mut vec![]).unwrap();
     }
 

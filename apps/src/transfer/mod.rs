@@ -5,9 +5,26 @@
 //! tells what it cost as an [`Outcome`]. Every byte that arrives passes through a [`Sink`] in the order of the
 //! stream: it is the only witness of what was received.
 
+mod machine;
+mod realtime;
+mod receiver;
+mod sender;
+mod simulated;
+
 use std::fs::File;
-use std::io;
+use std::io::{self, BufWriter};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use pagewire_emu::cable::{Impairments as WireFaults, PcapTap};
+use pagewire_nic::port::TxQueue;
+use pagewire_stack::Instant;
+
+use machine::{End, Family, Machine};
+use realtime::Spent;
+use receiver::Receiver;
+use sender::Sender;
 
 /// Which NIC stands at both ends of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,9 +201,130 @@ pub enum TransferError {
     },
 }
 
-// pub fn run(
-//     plan: Plan,
-//     sink: &mut dyn Sink,
-//     progress: &AtomicU64,   // bytes handed to the sink so far, stored with Relaxed
-//     stop: &AtomicBool,      // raised by Ctrl-C: give up within 100 ms with Interrupted
-// ) -> Result<Outcome, TransferError>
+/// The receiver's TCP port.
+const PORT: u16 = 5001;
+
+/// How long no byte may arrive before the transfer is given up, on the transfer's own clock. smoltcp's
+/// retransmission time-out backs off to a minute: several of those.
+const STALL: Duration = Duration::from_secs(300);
+
+/// Carries the file of `plan` from one machine to the other.
+///
+/// Bytes go to `sink` as they arrive, and `progress` is how many have. Raising `stop` ends the transfer
+/// within a tenth of a second; the NICs are stopped and all memory is freed before this returns.
+///
+/// # Errors
+/// See [`TransferError`]; where both ends failed, the sender's reason, since it comes first.
+pub fn run(
+    plan: Plan,
+    sink: &mut dyn Sink,
+    progress: &AtomicU64,
+    stop: &AtomicBool,
+) -> Result<Outcome, TransferError> {
+    match plan.nic {
+        NicModel::Ixgbe => run_on::<machine::Ixgbe>(plan, sink, progress, stop),
+        NicModel::E1000 => run_on::<machine::E1000>(plan, sink, progress, stop),
+    }
+}
+
+fn run_on<F: Family>(
+    mut plan: Plan,
+    sink: &mut dyn Sink,
+    progress: &AtomicU64,
+    stop: &AtomicBool,
+) -> Result<Outcome, TransferError> {
+    let devices = [Machine::<F>::device(&plan, End::Sender), Machine::<F>::device(&plan, End::Receiver)];
+    let tap = plan.pcap.take().map(|file| PcapTap::new(Box::new(BufWriter::new(file))));
+    let tap = tap.transpose().map_err(TransferError::Pcap)?;
+    let faults = plan.wire_faults();
+    pagewire_emu::connect(&devices[0], &devices[1], &faults, &faults, tap.as_ref());
+    let [sending, receiving] = devices.clone();
+    let start = Instant::ZERO;
+    let mut receiver =
+        Receiver::start(Machine::<F>::start(receiving, &plan, End::Receiver, start)?, sink, progress, plan.declared_len)?;
+    let mut sender = Sender::start(Machine::<F>::start(sending, &plan, End::Sender, start)?, &plan)?;
+
+    let mut outcome = if plan.virtual_time {
+        simulate(&mut sender, &mut receiver, stop)?
+    } else {
+        on_two_threads(&mut sender, &mut receiver, stop)?
+    };
+    outcome.bytes_received = progress.load(Ordering::Relaxed);
+    let counters = sender.machine.stack.counters();
+    let queue = sender.machine.stack.tx().counters();
+    outcome.payload_bytes_copied = counters.payload_bytes_copied;
+    outcome.retransmitted_bytes = counters.retransmitted_bytes;
+    outcome.tx_segments = queue.segments;
+    outcome.tx_descriptors = queue.descriptors;
+    outcome.tx_doorbells = queue.doorbells;
+    sender.machine.stop()?;
+    receiver.machine.stop()?;
+    for device in &devices {
+        let wire = device.wire_counters();
+        outcome.frames_lost_on_wire += wire.lost;
+        let report = device.report();
+        outcome.iommu_violations += report.total();
+        outcome.violations.extend(report.violations.iter().map(ToString::to_string));
+    }
+    if let Some(tap) = tap {
+        tap.finish().map_err(TransferError::Pcap)?;
+    }
+    Ok(outcome)
+}
+
+/// How long a frame travels on an impaired wire.
+const LATENCY: Duration = Duration::from_micros(50);
+
+impl Plan {
+    fn wire_faults(&self) -> WireFaults {
+        let Impairments { loss, duplicate, reorder, corrupt, seed } = self.impairments;
+        let latency = if self.impairments.is_none() { Duration::ZERO } else { LATENCY };
+        WireFaults { loss, duplicate, reorder, corrupt, seed, latency }
+    }
+}
+
+fn on_two_threads<F: Family>(
+    sender: &mut Sender<F>,
+    receiver: &mut Receiver<'_, F>,
+    stop: &AtomicBool,
+) -> Result<Outcome, TransferError> {
+    let shared = realtime::Shared::default();
+    let clock = realtime::Clock::start();
+    let (sent, received, seconds) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| realtime::send(sender, clock, &shared, stop));
+        let received = realtime::receive(receiver, clock, &shared, stop);
+        let seconds = clock.elapsed().as_secs_f64();
+        let sent = sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (sent, received, seconds)
+    });
+    // Where the receiver's sink failed, the sender only sees a reset.
+    if let Err(error @ (TransferError::Sink(_) | TransferError::Stalled { .. })) = received.1 {
+        return Err(error);
+    }
+    sent.1?;
+    received.1?;
+    Ok(costs(seconds, sent.0, received.0))
+}
+
+fn simulate<F: Family>(
+    sender: &mut Sender<F>,
+    receiver: &mut Receiver<'_, F>,
+    stop: &AtomicBool,
+) -> Result<Outcome, TransferError> {
+    let clock = realtime::Clock::start();
+    let simulated = simulated::run(sender, receiver, stop)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let outcome = costs(seconds, simulated.sender, simulated.receiver);
+    Ok(Outcome { virtual_seconds: Some(simulated.elapsed.as_secs_f64()), ..outcome })
+}
+
+fn costs(seconds: f64, sender: Spent, receiver: Spent) -> Outcome {
+    Outcome {
+        seconds,
+        sender_cpu_s: sender.host.as_secs_f64(),
+        idle_poll_cpu_s: sender.idle.as_secs_f64(),
+        device_cpu_s: (sender.device + receiver.device).as_secs_f64(),
+        receiver_cpu_s: receiver.host.as_secs_f64(),
+        ..Outcome::default()
+    }
+}

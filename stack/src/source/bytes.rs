@@ -24,7 +24,10 @@ impl Bytes {
         }
         let mut region = Region::<ToDevice>::allocate(mapper, bytes.len())?;
         region.fill(0, bytes)?;
-        Ok(Self { region: Some(Arc::new(region)), len: bytes.len() as u64 })
+        Ok(Self {
+            region: Some(Arc::new(region)),
+            len: bytes.len() as u64,
+        })
     }
 }
 

@@ -68,7 +68,10 @@ impl CopiedFile {
             let mut region = self.unused_region()?;
             let read = region
                 .fill_from_file(&self.file, start, len)
-                .map_err(|source| SourceError::Read { offset: start, source })?;
+                .map_err(|source| SourceError::Read {
+                    offset: start,
+                    source,
+                })?;
             self.copied.fetch_add(read as u64, Ordering::Relaxed);
             if read < len {
                 let what = format!("it ends at byte {}", start + read as u64);
@@ -100,7 +103,9 @@ impl Source for CopiedFile {
 
     fn release(&mut self, offset: u64) {
         while (self.first_chunk + 1) * CHUNK_BYTES <= offset {
-            let Some(chunk) = self.chunks.pop_front() else { break };
+            let Some(chunk) = self.chunks.pop_front() else {
+                break;
+            };
             self.retired.push_back(chunk);
             self.first_chunk += 1;
         }

@@ -103,7 +103,8 @@ impl MappedFile {
             self.fingerprint.check(&self.file)?;
             let start = (self.first_window + self.windows.len() as u64) * WINDOW_BYTES;
             let len = WINDOW_BYTES.min(self.fingerprint.size() - start) as usize;
-            self.windows.push_back(Arc::new(Region::map_file(&self.mapper, &self.file, start, len)?));
+            self.windows
+                .push_back(Arc::new(Region::map_file(&self.mapper, &self.file, start, len)?));
         }
         Ok(&self.windows[(index - self.first_window) as usize])
     }
@@ -146,7 +147,9 @@ impl Source for MappedFile {
         }
         let since = *self.broken_since.get_or_insert(now);
         if now >= since + LEASE_GRACE {
-            return Err(SourceError::LeaseBroken { waited_s: (now - since).secs() });
+            return Err(SourceError::LeaseBroken {
+                waited_s: (now - since).secs(),
+            });
         }
         Ok(())
     }

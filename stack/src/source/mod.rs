@@ -14,7 +14,7 @@ mod mapped;
 pub use bytes::Bytes;
 pub use copied::CopiedFile;
 pub use fingerprint::Fingerprint;
-pub use mapped::{LeaseState, MappedFile};
+pub use mapped::{LEASE_GRACE, LeaseState, MappedFile};
 
 use pagewire_nic::dma::{DmaError, GatherSlice};
 use smoltcp::time::Instant;
@@ -82,7 +82,9 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// A look-up outside of what is unacknowledged: a fault of the stack, never of the user.
-    #[error("bytes {offset}..{end} of the stream were asked for, but {from}..{to} are there: please report this")]
+    #[error(
+        "bytes {offset}..{end} of the stream were asked for, but {from}..{to} are there: please report this"
+    )]
     OutOfRange {
         /// First byte asked for.
         offset: u64,

@@ -23,7 +23,9 @@ pub struct ConnectionId {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The table is full.
-    #[error("{limit} connections are open, the most this stack was set up for: close some, or raise the limit")]
+    #[error(
+        "{limit} connections are open, the most this stack was set up for: close some, or raise the limit"
+    )]
     TooMany {
         /// The limit.
         limit: usize,
@@ -35,7 +37,9 @@ pub enum OpenError {
         remote: IpEndpoint,
     },
     /// The stack has no address from which the peer can be reached.
-    #[error("{remote} cannot be reached: the stack has no address of that family, or the address is not valid")]
+    #[error(
+        "{remote} cannot be reached: the stack has no address of that family, or the address is not valid"
+    )]
     Unreachable {
         /// The peer.
         remote: IpEndpoint,
@@ -81,17 +85,27 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     ) -> Result<ConnectionId, OpenError> {
         let core = &mut self.core;
         if core.connections.len() >= core.config.max_connections {
-            return Err(OpenError::TooMany { limit: core.config.max_connections });
+            return Err(OpenError::TooMany {
+                limit: core.config.max_connections,
+            });
         }
         let unreachable = OpenError::Unreachable { remote };
-        let Some(address) = core.interface.get_source_address(&remote.addr) else { return Err(unreachable) };
+        let Some(address) = core.interface.get_source_address(&remote.addr) else {
+            return Err(unreachable);
+        };
         let local = core.free_port(address, remote)?;
         let mut socket = core.pool(ring).take()?;
         if socket.connect(core.interface.context(), remote, local).is_err() {
             core.pool(ring).give(socket);
             return Err(unreachable);
         }
-        let key = core.insert(socket, ring, FourTuple::new(local, remote), Origin::Connected, now);
+        let key = core.insert(
+            socket,
+            ring,
+            FourTuple::new(local, remote),
+            Origin::Connected,
+            now,
+        );
         core.wake(key);
         Ok(core.id_of(key))
     }
@@ -105,7 +119,13 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         if core.listeners.contains_key(&port) {
             return Err(OpenError::PortTaken { port });
         }
-        core.listeners.insert(port, Listening { ring, backlog: Listener::new(config) });
+        core.listeners.insert(
+            port,
+            Listening {
+                ring,
+                backlog: Listener::new(config),
+            },
+        );
         Ok(())
     }
 
@@ -124,7 +144,11 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// Promises all bytes of `source`, after those promised before. For a phantom ring.
     pub fn send(&mut self, id: ConnectionId, source: Box<dyn Source>) {
         if let Some(connection) = self.core.find_mut(id) {
-            debug_assert_eq!(connection.flow.ring, TransmitRing::Phantom, "a real ring is written to");
+            debug_assert_eq!(
+                connection.flow.ring,
+                TransmitRing::Phantom,
+                "a real ring is written to"
+            );
             connection.flow.queue.push(source);
             self.core.wake(id.key);
         }
@@ -133,8 +157,14 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// Lets `fill` write into the free part of the socket's ring; it returns how much it wrote. For a real
     /// ring. Returns what `fill` returned; 0 where there is no room, or no connection.
     pub fn write(&mut self, id: ConnectionId, fill: impl FnOnce(&mut [u8]) -> usize) -> usize {
-        let Some(connection) = self.core.find_mut(id) else { return 0 };
-        debug_assert_eq!(connection.flow.ring, TransmitRing::Real, "a phantom ring is never written");
+        let Some(connection) = self.core.find_mut(id) else {
+            return 0;
+        };
+        debug_assert_eq!(
+            connection.flow.ring,
+            TransmitRing::Real,
+            "a phantom ring is never written"
+        );
         let written = connection.socket_mut().send(|ring| {
             let len = if ring.is_empty() { 0 } else { fill(ring) };
             (len, len)
@@ -158,7 +188,9 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// Shows the received bytes that lie in one piece to `take`, which returns how many of them it took.
     /// Returns that number; 0 where nothing is there.
     pub fn receive(&mut self, id: ConnectionId, take: impl FnOnce(&[u8]) -> usize) -> usize {
-        let Some(connection) = self.core.find_mut(id) else { return 0 };
+        let Some(connection) = self.core.find_mut(id) else {
+            return 0;
+        };
         if !connection.socket().can_recv() {
             return 0;
         }
@@ -238,7 +270,9 @@ impl<T: TxQueue> Core<T> {
 
     /// Ends a connection without a word and gives its socket back to the pool.
     pub(super) fn forget(&mut self, key: usize) {
-        let Some(connection) = self.connections.try_remove(key) else { return };
+        let Some(connection) = self.connections.try_remove(key) else {
+            return;
+        };
         self.table.remove(&connection.tuple);
         self.timers.cancel(key);
         self.counters.retransmitted_bytes += connection.flow.retransmitted;
@@ -247,15 +281,22 @@ impl<T: TxQueue> Core<T> {
     }
 
     pub(super) fn id_of(&self, key: usize) -> ConnectionId {
-        ConnectionId { key, generation: self.connections[key].generation }
+        ConnectionId {
+            key,
+            generation: self.connections[key].generation,
+        }
     }
 
     pub(super) fn find(&self, id: ConnectionId) -> Option<&Connection> {
-        self.connections.get(id.key).filter(|connection| connection.generation == id.generation)
+        self.connections
+            .get(id.key)
+            .filter(|connection| connection.generation == id.generation)
     }
 
     fn find_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.connections.get_mut(id.key).filter(|connection| connection.generation == id.generation)
+        self.connections
+            .get_mut(id.key)
+            .filter(|connection| connection.generation == id.generation)
     }
 
     /// An unused local endpoint towards `remote`.
@@ -266,7 +307,11 @@ impl<T: TxQueue> Core<T> {
     ) -> Result<IpEndpoint, OpenError> {
         for _ in FIRST_EPHEMERAL..=u16::MAX {
             let port = self.next_ephemeral;
-            self.next_ephemeral = if port == u16::MAX { FIRST_EPHEMERAL } else { port + 1 };
+            self.next_ephemeral = if port == u16::MAX {
+                FIRST_EPHEMERAL
+            } else {
+                port + 1
+            };
             let local = IpEndpoint::new(address, port);
             if !self.table.contains_key(&FourTuple::new(local, remote)) {
                 return Ok(local);

@@ -99,6 +99,8 @@ struct Core<T> {
     timers: TimerHeap<usize>,
     /// Connections that have something to do.
     ready: VecDeque<usize>,
+    /// Connections whose peer's Ethernet address was asked for.
+    seeking: Vec<usize>,
     phantom_sockets: SocketPool,
     real_sockets: SocketPool,
     /// For packets that belong to no connection.
@@ -137,8 +139,12 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let mut egress = Egress::new(tx, limits, &mapper, longest, Arc::clone(&copied))?;
         let mut smoltcp = Config::new(EthernetAddress(mac).into());
         smoltcp.random_seed = config.seed;
-        let mut device =
-            OneCall { capabilities: &capabilities, egress: &mut egress, flow: None, packet: None };
+        let mut device = OneCall {
+            capabilities: &capabilities,
+            egress: &mut egress,
+            flow: None,
+            packet: None,
+        };
         let mut interface = Interface::new(smoltcp, &mut device, now);
         interface.update_ip_addrs(|addresses| {
             for address in &config.addresses {
@@ -162,6 +168,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             listeners: BTreeMap::new(),
             timers: TimerHeap::new(),
             ready: VecDeque::new(),
+            seeking: Vec::new(),
             phantom_sockets: SocketPool::new(config.sockets, config.congestion),
             real_sockets: SocketPool::new(config.sockets, config.congestion),
             nobody: SocketSet::new(Vec::new()),
@@ -172,13 +179,21 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             copied,
             counters: StackCounters::default(),
         };
-        Ok(Self { ingress: Ingress::new(rx), core })
+        Ok(Self {
+            ingress: Ingress::new(rx),
+            core,
+        })
     }
 
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> StackCounters {
-        let live: u64 = self.core.connections.iter().map(|(_, connection)| connection.flow.retransmitted).sum();
+        let live: u64 = self
+            .core
+            .connections
+            .iter()
+            .map(|(_, connection)| connection.flow.retransmitted)
+            .sum();
         StackCounters {
             ingress: self.ingress.counters(),
             egress: self.core.egress.counters(),

@@ -16,7 +16,11 @@ impl<T: TxQueue> Core<T> {
         let headers = match peek(packet) {
             Peek::Tcp(headers) => headers,
             Peek::Malformed => return self.counters.guarded += 1,
-            _ => return self.answer(packet, now),
+            Peek::OtherIp { .. } | Peek::Arp => {
+                self.answer(packet, now);
+                return self.wake_seekers();
+            }
+            Peek::Other { .. } => return,
         };
         if verdict == Verdict::Unchecked && !checksum_holds(packet, &headers) {
             return self.counters.guarded += 1;
@@ -77,6 +81,15 @@ impl<T: TxQueue> Core<T> {
         self.wake(key);
     }
 
+    /// A neighbour may have told its address (ARP, or ICMPv6): whoever waited for one tries again.
+    fn wake_seekers(&mut self) {
+        while let Some(key) = self.seeking.pop() {
+            if self.connections.contains(key) {
+                self.wake(key);
+            }
+        }
+    }
+
     /// A packet that belongs to no connection: smoltcp answers or drops it.
     fn answer(&mut self, packet: &[u8], now: Instant) {
         let device = &mut OneCall {
@@ -114,7 +127,13 @@ impl<T: TxQueue> Core<T> {
         let ring = self.listeners.get(&port)?.ring;
         let mut socket = self.pool(ring).take().ok()?;
         socket.listen(headers.destination).ok()?;
-        let key = self.insert(socket, ring, headers.ingress_tuple(), Origin::Accepted { port }, now);
+        let key = self.insert(
+            socket,
+            ring,
+            headers.ingress_tuple(),
+            Origin::Accepted { port },
+            now,
+        );
         let id = self.id_of(key);
         let listener = self.listeners.get_mut(&port)?;
         match listener.backlog.on_syn(id, now) {

@@ -27,7 +27,11 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         core.egress.publish();
         ingress.refill();
         let sent = (core.egress.counters().packets - posted_before) as usize;
-        Progress { received, sent, completed }
+        Progress {
+            received,
+            sent,
+            completed,
+        }
     }
 
     /// When [`poll`](Self::poll) must be called again if no packet arrives before: `now` where something is
@@ -38,7 +42,11 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         if !core.ready.is_empty() {
             return Some(now);
         }
-        let half_open = core.listeners.values().filter_map(|listening| listening.backlog.next_deadline()).min();
+        let half_open = core
+            .listeners
+            .values()
+            .filter_map(|listening| listening.backlog.next_deadline())
+            .min();
         [core.timers.next(), half_open].into_iter().flatten().min()
     }
 }
@@ -60,8 +68,9 @@ impl<T: TxQueue> Core<T> {
             }
         }
         let listening = self.listeners.values_mut();
-        let expired: Vec<_> =
-            listening.flat_map(|port| std::iter::from_fn(|| port.backlog.pop_expired(now))).collect();
+        let expired: Vec<_> = listening
+            .flat_map(|port| std::iter::from_fn(|| port.backlog.pop_expired(now)))
+            .collect();
         for id in expired {
             self.forget(id.key);
         }
@@ -99,10 +108,15 @@ impl<T: TxQueue> Core<T> {
             }
             emitted += 1;
         }
+        if std::mem::take(&mut connection.flow.seeks_neighbour) {
+            self.seeking.push(key);
+        }
         let source_failed = connection.flow.failure.is_some();
         let more = emitted == BURST || source_failed || !self.egress.ready();
         self.settle(key);
-        let Some(connection) = self.connections.get_mut(key) else { return false };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return false;
+        };
         if more {
             return true;
         }

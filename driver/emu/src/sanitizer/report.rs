@@ -18,6 +18,12 @@ pub struct Violation {
     pub first: String,
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} times), first: {}", self.rule, self.count, self.first)
+    }
+}
+
 /// What a device has seen its driver do wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {

@@ -1,0 +1,133 @@
+//! The sending end: connects, promises the file, and waits until its last byte is acknowledged.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
+
+use pagewire_stack::source::{CopiedFile, LeaseState, MappedFile, Source};
+use pagewire_stack::{ConnectionId, Failure, Instant, IpEndpoint, Progress, State, TransmitRing};
+
+use super::machine::{End, Family, Machine};
+use super::{Mode, PORT, Plan, TransferError};
+
+/// A machine that sends one file.
+pub(super) struct Sender<F: Family> {
+    pub(super) machine: Machine<F>,
+    connection: ConnectionId,
+    /// For a copying sender: what is still to be read.
+    copying: Option<Copying>,
+}
+
+/// A file that is read into the socket's ring, as a program on an ordinary stack would.
+struct Copying {
+    file: File,
+    next: u64,
+    len: u64,
+}
+
+impl<F: Family> Sender<F> {
+    /// Starts the connection. The bytes of the file are promised, not yet touched.
+    pub(super) fn start(mut machine: Machine<F>, plan: &Plan) -> Result<Self, TransferError> {
+        let remote = IpEndpoint::new(End::Receiver.address(), PORT);
+        let open = |error: pagewire_stack::OpenError| TransferError::Memory { cause: error.to_string() };
+        let file = plan.file.try_clone().map_err(|cause| source_error(&cause))?;
+        let (connection, copying) = match plan.mode {
+            Mode::ZeroCopy => {
+                let connection = machine.stack.connect(remote, TransmitRing::Phantom, Instant::ZERO).map_err(open)?;
+                machine.stack.send(connection, by_reference(&machine, file)?);
+                machine.stack.finish(connection);
+                (connection, None)
+            }
+            Mode::Copy => {
+                let connection = machine.stack.connect(remote, TransmitRing::Real, Instant::ZERO).map_err(open)?;
+                (connection, Some(Copying { file, next: 0, len: plan.declared_len }))
+            }
+        };
+        Ok(Self { machine, connection, copying })
+    }
+
+    /// One round of the stack.
+    pub(super) fn step(&mut self, now: Instant) -> Result<Progress, TransferError> {
+        self.fill_ring()?;
+        Ok(self.machine.stack.poll(now))
+    }
+
+    /// Whether every byte, and the end, is acknowledged.
+    ///
+    /// # Errors
+    /// The connection has failed.
+    pub(super) fn is_done(&self) -> Result<bool, TransferError> {
+        let Some(status) = self.machine.stack.status(self.connection) else { return Ok(true) };
+        match status.failure {
+            Some(Failure::Source(error)) => Err(TransferError::Source { cause: error.to_string() }),
+            Some(other) => Err(TransferError::Reset { received: 0, declared: 0, cause: other.to_string() }),
+            None => Ok(matches!(status.state, State::FinWait2 | State::TimeWait | State::Closed)),
+        }
+    }
+
+    /// Ends the transfer before its time; the receiver gets a RST.
+    pub(super) fn abort(&mut self) {
+        self.machine.stack.abort(self.connection, Failure::Aborted);
+    }
+
+    /// Gives the transfer up because of its source.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.machine.stack.abort(self.connection, failure);
+    }
+
+    /// Reads more of the file into the socket's ring, where it has room.
+    fn fill_ring(&mut self) -> Result<(), TransferError> {
+        let Some(copying) = &mut self.copying else { return Ok(()) };
+        let copied = self.machine.stack.copied_counter();
+        let mut failure = None;
+        while copying.next < copying.len {
+            let written = self.machine.stack.write(self.connection, |ring| {
+                let len = (ring.len() as u64).min(copying.len - copying.next) as usize;
+                match copying.file.read_at(&mut ring[..len], copying.next) {
+                    Ok(0) => {
+                        failure = Some(format!("it now ends at byte {}", copying.next));
+                        0
+                    }
+                    Ok(read) => read,
+                    Err(error) => {
+                        failure = Some(error.to_string());
+                        0
+                    }
+                }
+            });
+            if let Some(cause) = failure {
+                return Err(TransferError::Source { cause });
+            }
+            if written == 0 {
+                return Ok(());
+            }
+            copied.fetch_add(written as u64, Ordering::Relaxed);
+            copying.next += written as u64;
+        }
+        self.copying = None;
+        self.machine.stack.finish(self.connection);
+        Ok(())
+    }
+}
+
+/// The file as a source: mapped, or copied where its file system cannot be mapped.
+fn by_reference<F: Family>(machine: &Machine<F>, file: File) -> Result<Box<dyn Source>, TransferError> {
+    let mapper = machine.stack.mapper();
+    let again = file.try_clone().map_err(|cause| source_error(&cause))?;
+    let mut mapped = MappedFile::new(file, mapper.clone()).map_err(|cause| source_error(&cause))?;
+    if let LeaseState::Refused(reason) = mapped.lease() {
+        tracing::info!("no read lease on the file ({reason}): a change under way is noticed at the end");
+    }
+    match mapped.prepare() {
+        Ok(()) => Ok(Box::new(mapped)),
+        Err(reason) => {
+            tracing::warn!("the file cannot be mapped for the device ({reason}): its bytes are copied instead");
+            let copied = CopiedFile::new(again, mapper.clone(), machine.stack.copied_counter());
+            Ok(Box::new(copied.map_err(|cause| source_error(&cause))?))
+        }
+    }
+}
+
+fn source_error(cause: &std::io::Error) -> TransferError {
+    TransferError::Source { cause: cause.to_string() }
+}
