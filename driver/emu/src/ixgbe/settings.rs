@@ -43,13 +43,13 @@ pub(super) fn take(device: &Device, old: Option<Box<Rss>>) -> (Settings, Option<
     (settings, rss(device, old))
 }
 
-/// A receive address counts if it is valid and belongs to pool 0, virtualization or not.
+/// A receive address counts if it is valid; pools (MPSAR) matter with virtualization only, which is not modelled.
 fn stations(device: &Device) -> Vec<[u8; 6]> {
     let get = |row, index| device.registers.get(row, index);
     let mut stations = Vec::new();
     for index in 0..spec::RAL.count {
         let high = Rah::from_bits(get(&spec::RAH, index));
-        if high.av() && get(&spec::MPSAR, 2 * index) & 1 == 1 {
+        if high.av() {
             let [a, b, c, d] = get(&spec::RAL, index).to_le_bytes();
             let [e, f] = high.address().to_le_bytes();
             stations.push([a, b, c, d, e, f]);
