@@ -169,6 +169,11 @@ impl Model for Model82599 {
     }
 
     fn read(&self, device: &Device, row: &'static Register, _index: u32) -> Option<u32> {
+        if row.offset == spec::SECRXSTAT.offset {
+            // SECRX_RDY: a path that is stopped is empty at once.
+            let stopped = device.registers.get(&spec::SECRXCTRL, 0) & settings::RX_DIS != 0;
+            return Some(u32::from(stopped));
+        }
         // A read returns SMBI and takes it.
         let take = Swsm::new().with_smbi(true).into_bits();
         (row.offset == spec::SWSM.offset).then(|| device.registers.fetch_or(row, take))

@@ -11,7 +11,7 @@ use crate::receive::steer::Rss;
 /// Longest frame without HLREG0.JUMBOEN: 1518 bytes, 1522 with a VLAN tag.
 const ORDINARY: usize = 1522;
 /// RX_DIS of SECRXCTRL: the receive path is stopped (§8.2.3.12.5).
-const RX_DIS: u32 = 1 << 1;
+pub(super) const RX_DIS: u32 = 1 << 1;
 
 /// Takes the settings.
 pub(super) fn take(device: &Device, old: Option<Box<Rss>>) -> (Settings, Option<Box<Rss>>) {
