@@ -92,6 +92,9 @@ pub fn open<F: Function>(
     start_receive(registers, config)?;
     receiver.refill();
 
+    if u32::from(nic.registers.status()) == ALL_ONES {
+        return Err(NicError::Removed { step: "starting the device" });
+    }
     // What was counted before nobody wants to know.
     statistics::add(&nic.registers, &mut Statistics::default());
     nic.statistics = Statistics::default();
