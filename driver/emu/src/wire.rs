@@ -77,19 +77,34 @@ impl<'a> WireFrame<'a> {
     /// A single Ethernet frame, without its frame check sequence.
     #[must_use]
     pub fn single(bytes: &'a [u8], checksums: Checksums) -> Self {
-        Self { head: bytes, payload: &[], len: bytes.len(), segmentation: None, checksums }
+        Self {
+            head: bytes,
+            payload: &[],
+            len: bytes.len(),
+            segmentation: None,
+            checksums,
+        }
     }
 
     /// A whole segment: `head` is exactly the headers, `payload` the pieces of TCP payload behind them.
     #[must_use]
     pub fn whole(head: &'a [u8], payload: &'a [Piece<'a>], segmentation: Segmentation) -> Self {
         let len = head.len() + payload.iter().map(Piece::len).sum::<usize>();
-        Self { head, payload, len, segmentation: Some(segmentation), checksums: Checksums::Owed }
+        Self {
+            head,
+            payload,
+            len,
+            segmentation: Some(segmentation),
+            checksums: Checksums::Owed,
+        }
     }
 
     /// Length in bytes, headers included, without a frame check sequence.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a frame has a header: it is never empty")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a frame has a header: it is never empty"
+    )]
     pub fn len(&self) -> usize {
         self.len
     }
