@@ -3,15 +3,15 @@
     unsafe_code,
     reason = "hands memory to a device and reads what it wrote there"
 )]
+#![allow(unreachable_pub, reason = "a module of several test crates")]
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 use std::fs::File;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::time::Duration;
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
-use pagewire_bus::{Bar, Direction, DmaMapper, Function, HostRange, Iova};
+use pagewire_bus::{Bar, Direction, Function, HostRange, Iova};
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model, Options, connect};
@@ -468,9 +468,4 @@ pub fn checksums_hold(frame: &[u8]) -> bool {
         covered.push(0);
     }
     fold(covered) == 0xffff && (!v4 || fold(frame[14..34].to_vec()) == 0xffff)
-}
-
-/// Keeps the mapper's type in one place.
-pub fn mapper(nic: &EmulatedNic) -> Arc<dyn DmaMapper> {
-    nic.mapper()
 }
