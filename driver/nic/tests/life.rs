@@ -13,7 +13,10 @@ use pagewire_nic::port::{
 use pagewire_nic::{e1000, ixgbe};
 
 fn promiscuous() -> NicConfig {
-    NicConfig { promiscuous: true, ..NicConfig::default() }
+    NicConfig {
+        promiscuous: true,
+        ..NicConfig::default()
+    }
 }
 
 #[test]
@@ -39,7 +42,10 @@ fn statistics_clear_in_the_device_and_add_up_in_the_driver() {
             let sent = a.nic.as_mut().unwrap().read_statistics();
             let got = b.nic.as_mut().unwrap().read_statistics();
             assert_eq!((sent.tx_packets, sent.tx_bytes), (10 * round, 1000 * round));
-            assert_eq!((got.rx_packets, got.rx_bytes, got.rx_missed), (10 * round, 1000 * round, 0));
+            assert_eq!(
+                (got.rx_packets, got.rx_bytes, got.rx_missed),
+                (10 * round, 1000 * round, 0)
+            );
         }
     });
 }
@@ -65,10 +71,14 @@ fn a_nic_that_is_dropped_is_stopped() {
     for _ in 0..2 {
         let (a, b) = (open_ixgbe(&da, &promiscuous()), open_e1000(&db, &promiscuous()));
         // In either order: the NIC before its queues, and after.
-        let common::End { nic, queues, pool, .. } = a;
+        let common::End {
+            nic, queues, pool, ..
+        } = a;
         drop((nic, pool));
         drop(queues);
-        let common::End { nic, queues, pool, .. } = b;
+        let common::End {
+            nic, queues, pool, ..
+        } = b;
         drop((queues, pool));
         drop(nic);
     }
@@ -102,7 +112,13 @@ fn queues_that_outlive_their_nic_cannot_touch_its_successor() {
 fn one_queue_pair_can_end_while_the_others_go_on() {
     let (da, db) = (device(Model::Ixgbe, 1, true), device(Model::Ixgbe, 2, true));
     plug(&da, &db);
-    let mut a = open_ixgbe(&da, &NicConfig { queues: 2, ..promiscuous() });
+    let mut a = open_ixgbe(
+        &da,
+        &NicConfig {
+            queues: 2,
+            ..promiscuous()
+        },
+    );
     let mut b = open_ixgbe(&db, &promiscuous());
     let frame = a.frame(&pattern(100));
     a.queues[0].0.post(frame, TxOffload::None).unwrap();
@@ -119,7 +135,13 @@ fn rss_spreads_connections_over_all_queues_and_keeps_each_on_one() {
     let (da, db) = (device(Model::Ixgbe, 1, false), device(Model::Ixgbe, 2, false));
     plug(&da, &db);
     let mut a = open_ixgbe(&da, &NicConfig::default());
-    let mut b = open_ixgbe(&db, &NicConfig { queues: 4, ..NicConfig::default() });
+    let mut b = open_ixgbe(
+        &db,
+        &NicConfig {
+            queues: 4,
+            ..NicConfig::default()
+        },
+    );
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut seen = [0; 4];
         for port in 1..=200u16 {
@@ -147,7 +169,10 @@ fn the_rss_hash_is_the_published_one() {
     // Verification suite of "RSS hashing functions": 66.9.149.187:2794 to 161.142.100.80:1766.
     let (da, db) = (device(Model::Ixgbe, 1, false), device(Model::Ixgbe, 2, false));
     plug(&da, &db);
-    let (mut a, mut b) = (open_ixgbe(&da, &NicConfig::default()), open_ixgbe(&db, &NicConfig::default()));
+    let (mut a, mut b) = (
+        open_ixgbe(&da, &NicConfig::default()),
+        open_ixgbe(&db, &NicConfig::default()),
+    );
     let (mut bytes, layout) = packet(IpVersion::V4, L4::Tcp, (2794, 1766), &pattern(10));
     bytes[26..34].copy_from_slice(&[66, 9, 149, 187, 161, 142, 100, 80]);
     a.send(&bytes, TxOffload::Checksum(layout));
@@ -162,7 +187,10 @@ fn queue_pairs_work_on_threads_of_their_own() {
     const FRAMES: usize = 2_000;
     let (da, db) = (device(Model::Ixgbe, 1, true), device(Model::Ixgbe, 2, true));
     plug(&da, &db);
-    let config = NicConfig { queues: QUEUES, ..promiscuous() };
+    let config = NicConfig {
+        queues: QUEUES,
+        ..promiscuous()
+    };
     let (mut a, mut b) = (open_ixgbe(&da, &config), open_ixgbe(&db, &config));
     let received = std::thread::scope(|scope| {
         let senders: Vec<_> = (0..)
@@ -200,7 +228,11 @@ fn queue_pairs_work_on_threads_of_their_own() {
                 scope.spawn(move || {
                     let (mut out, mut idle) = (Vec::new(), 0);
                     while idle < 20_000 {
-                        idle = if receiver.receive(32, &mut out) == 0 { idle + 1 } else { 0 };
+                        idle = if receiver.receive(32, &mut out) == 0 {
+                            idle + 1
+                        } else {
+                            0
+                        };
                         out.drain(..).for_each(|got| receiver.recycle(got.frame));
                         receiver.refill();
                         std::thread::yield_now();
@@ -209,8 +241,13 @@ fn queue_pairs_work_on_threads_of_their_own() {
                 })
             })
             .collect();
-        senders.into_iter().for_each(|sender| drop(sender.join().unwrap()));
-        receivers.into_iter().map(|receiver| receiver.join().unwrap()).sum::<u64>()
+        senders
+            .into_iter()
+            .for_each(|sender| drop(sender.join().unwrap()));
+        receivers
+            .into_iter()
+            .map(|receiver| receiver.join().unwrap())
+            .sum::<u64>()
     });
     let missed = b.nic.as_mut().unwrap().read_statistics().rx_missed;
     assert_eq!(received + missed, u64::from(QUEUES) * FRAMES as u64);
@@ -223,14 +260,59 @@ fn queue_pairs_work_on_threads_of_their_own() {
 fn the_wrong_driver_and_impossible_settings_are_refused() {
     let (da, db) = (device(Model::Ixgbe, 1, true), device(Model::E1000, 2, true));
     let config = NicConfig::default();
-    let error = e1000::open(da.clone().into(), &config, &mut NoDelay).map(drop).unwrap_err();
-    assert!(matches!(error, NicError::WrongDevice { family: "e1000", device: 0x10fb, .. }), "{error}");
-    let error = ixgbe::open(db.clone().into(), &config, &mut NoDelay).map(drop).unwrap_err();
-    assert!(matches!(error, NicError::WrongDevice { family: "ixgbe", device: 0x100e, .. }), "{error}");
-    let two = NicConfig { queues: 2, ..config.clone() };
+    let error = e1000::open(da.clone().into(), &config, &mut NoDelay)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            NicError::WrongDevice {
+                family: "e1000",
+                device: 0x10fb,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = ixgbe::open(db.clone().into(), &config, &mut NoDelay)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            NicError::WrongDevice {
+                family: "ixgbe",
+                device: 0x100e,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let two = NicConfig {
+        queues: 2,
+        ..config.clone()
+    };
     let error = e1000::open(db.into(), &two, &mut NoDelay).map(drop).unwrap_err();
-    assert!(matches!(error, NicError::Setting { setting: "queues", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            NicError::Setting {
+                setting: "queues",
+                ..
+            }
+        ),
+        "{error}"
+    );
     let many = NicConfig { queues: 17, ..config };
     let error = ixgbe::open(da.into(), &many, &mut NoDelay).map(drop).unwrap_err();
-    assert!(matches!(error, NicError::Setting { setting: "queues", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            NicError::Setting {
+                setting: "queues",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

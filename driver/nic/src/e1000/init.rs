@@ -93,7 +93,9 @@ pub fn open<F: Function>(
     receiver.refill();
 
     if u32::from(nic.registers.status()) == ALL_ONES {
-        return Err(NicError::Removed { step: "starting the device" });
+        return Err(NicError::Removed {
+            step: "starting the device",
+        });
     }
     // What was counted before nobody wants to know.
     statistics::add(&nic.registers, &mut Statistics::default());

@@ -14,7 +14,7 @@ pub struct ReceiveSide<B: Bar> {
 }
 
 /// Any of these, and the packet is damaged. They appear only where RCTL.SBP asks for bad packets.
-const DAMAGE: u64 = RxWriteBack::new()
+const DAMAGE: u64 = RxWriteBack::from_bits(0)
     .with_ce(true)
     .with_se(true)
     .with_seq(true)
@@ -23,7 +23,7 @@ const DAMAGE: u64 = RxWriteBack::new()
     .into_bits();
 
 impl<B: Bar> RxDevice for ReceiveSide<B> {
-    const DONE: u64 = RxWriteBack::new().with_dd(true).into_bits();
+    const DONE: u64 = RxWriteBack::from_bits(0).with_dd(true).into_bits();
 
     #[inline]
     fn offer(buffer: Iova) -> [u64; 2] {

@@ -34,9 +34,9 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
         sentinel: 4,
     };
 
-    const DONE: u64 = TxData::new().with_dd(true).into_bits();
-    const REPORT: u64 = TxData::new().with_rs(true).into_bits();
-    const END: u64 = TxData::new().with_eop(true).with_ifcs(true).into_bits();
+    const DONE: u64 = TxData::from_bits(0).with_dd(true).into_bits();
+    const REPORT: u64 = TxData::from_bits(0).with_rs(true).into_bits();
+    const END: u64 = TxData::from_bits(0).with_eop(true).with_ifcs(true).into_bits();
 
     fn accepts(layout: &PacketLayout) -> bool {
         // The context counts in bytes of 8 bits: the end of all headers has to fit (§3.3.6).
@@ -102,4 +102,80 @@ fn data_descriptor(layout: &PacketLayout) -> TxData {
         .with_dext(true)
         .with_ixsm(layout.ip == IpVersion::V4)
         .with_txsm(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use super::*;
+
+    /// A register space that is never touched.
+    #[derive(Clone)]
+    struct NoBar;
+
+    impl Bar for NoBar {
+        fn read32(&self, _: u32) -> u32 {
+            unreachable!()
+        }
+
+        fn write32(&self, _: u32, _: u32) {
+            unreachable!()
+        }
+    }
+
+    type Side = TransmitSide<NoBar>;
+
+    fn layout(ip: IpVersion, l4: L4) -> PacketLayout {
+        PacketLayout {
+            l2_len: 14,
+            l3_len: if ip == IpVersion::V4 { 20 } else { 40 },
+            l4_len: if l4 == L4::Tcp { 32 } else { 8 },
+            ip,
+            l4,
+        }
+    }
+
+    #[test]
+    fn the_bits_that_the_engine_adds_are_those_and_no_others() {
+        assert_eq!(Side::DONE, 1 << 32);
+        assert_eq!(Side::REPORT, 1 << 27);
+        assert_eq!(Side::END, 1 << 24 | 1 << 25);
+        assert_eq!(Side::data(&TxOffload::None, 60), 0, "a legacy descriptor");
+    }
+
+    #[test]
+    fn a_context_says_where_both_checksums_start_lie_and_end() {
+        let offload = TxOffload::Checksum(layout(IpVersion::V4, L4::Udp));
+        // IPCSS 14, IPCSO 24, IPCSE 33; TUCSS 34, TUCSO 40, TUCSE 0.
+        let first = 14 | 24 << 8 | 33 << 16 | 34 << 32 | 40 << 40;
+        // DEXT, IP; UDP; nothing of segmentation.
+        assert_eq!(Side::context(&offload, 100), Some([first, 1 << 29 | 1 << 25]));
+        assert_eq!(Side::data(&offload, 100), 1 << 29 | 1 << 20 | 0b11 << 40);
+    }
+
+    #[test]
+    fn a_segmentation_context_counts_payload_and_headers() {
+        let offload = TxOffload::Segment(layout(IpVersion::V6, L4::Tcp), NonZeroU16::new(1440).unwrap());
+        let first = 14 | 54 << 32 | 70 << 40;
+        // PAYLEN; TCP, TSE, DEXT, not IPv4; HDRLEN 86, MSS 1440.
+        let second = 60_000 | 1 << 24 | 1 << 26 | 1 << 29 | 86 << 40 | 1440 << 48;
+        assert_eq!(Side::context(&offload, 60_000), Some([first, second]));
+        // DTYP 1, TSE, DEXT, TXSM.
+        assert_eq!(
+            Side::data(&offload, 60_000),
+            1 << 20 | 1 << 26 | 1 << 29 | 1 << 41
+        );
+    }
+
+    #[test]
+    fn headers_beyond_what_eight_bits_count_are_not_accepted() {
+        let fits = PacketLayout {
+            l3_len: 209,
+            ..layout(IpVersion::V6, L4::Tcp)
+        };
+        assert!(Side::accepts(&fits));
+        assert!(!Side::accepts(&PacketLayout { l3_len: 210, ..fits }));
+        assert!(!Side::accepts(&PacketLayout { l3_len: 19, ..fits }));
+    }
 }

@@ -135,7 +135,9 @@ pub fn open<F: Function>(
     enable_receive(registers, delay)?;
 
     if u32::from(nic.registers.status()) == ALL_ONES {
-        return Err(NicError::Removed { step: "starting the device" });
+        return Err(NicError::Removed {
+            step: "starting the device",
+        });
     }
     // What was counted before nobody wants to know.
     statistics::add(&nic.registers, &mut Statistics::default());
@@ -158,7 +160,12 @@ pub(super) fn quiesce<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -
     MASTER.until(delay, status, |value| !Status::from_bits(value).master_enable())?;
 
     // §4.6.3.2: software reset and link reset together; both clear themselves.
-    registers.set_ctrl(Ctrl::new().with_master_disable(true).with_rst(true).with_lrst(true));
+    registers.set_ctrl(
+        Ctrl::new()
+            .with_master_disable(true)
+            .with_rst(true)
+            .with_lrst(true),
+    );
     delay.delay_us(1);
     let ctrl = || registers.ctrl().into();
     RESET.until(delay, ctrl, |value| {

@@ -33,7 +33,7 @@ impl<B: Bar> ReceiveSide<B> {
 }
 
 impl<B: Bar> RxDevice for ReceiveSide<B> {
-    const DONE: u64 = RxWriteBack1::new().with_dd(true).into_bits();
+    const DONE: u64 = RxWriteBack1::from_bits(0).with_dd(true).into_bits();
 
     #[inline]
     fn offer(buffer: Iova) -> [u64; 2] {

@@ -47,9 +47,9 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
         sentinel: 0,
     };
 
-    const DONE: u64 = TxWriteBack::new().with_dd(true).into_bits();
-    const REPORT: u64 = TxData::new().with_rs(true).into_bits();
-    const END: u64 = TxData::new().with_eop(true).with_ifcs(true).into_bits();
+    const DONE: u64 = TxWriteBack::from_bits(0).with_dd(true).into_bits();
+    const REPORT: u64 = TxData::from_bits(0).with_rs(true).into_bits();
+    const END: u64 = TxData::from_bits(0).with_eop(true).with_ifcs(true).into_bits();
 
     fn accepts(layout: &PacketLayout) -> bool {
         // MACLEN has 7 bits, IPLEN 9 (§7.2.3.2.3).
@@ -105,5 +105,88 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
         reads_until(DISABLE_READS, read, |value| {
             !spec::Txdctl::from_bits(value).enable()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use super::*;
+
+    /// A register space that is never touched.
+    #[derive(Clone)]
+    struct NoBar;
+
+    impl Bar for NoBar {
+        fn read32(&self, _: u32) -> u32 {
+            unreachable!()
+        }
+
+        fn write32(&self, _: u32, _: u32) {
+            unreachable!()
+        }
+    }
+
+    type Side = TransmitSide<NoBar>;
+
+    fn layout(ip: IpVersion, l4: L4) -> PacketLayout {
+        PacketLayout {
+            l2_len: 14,
+            l3_len: if ip == IpVersion::V4 { 20 } else { 40 },
+            l4_len: if l4 == L4::Tcp { 32 } else { 8 },
+            ip,
+            l4,
+        }
+    }
+
+    #[test]
+    fn the_bits_that_the_engine_adds_are_those_and_no_others() {
+        assert_eq!(Side::DONE, 1 << 32);
+        assert_eq!(Side::REPORT, 1 << 27);
+        assert_eq!(Side::END, 1 << 24 | 1 << 25);
+        // DTYP 3, DEXT, PAYLEN.
+        assert_eq!(Side::data(&TxOffload::None, 60), 3 << 20 | 1 << 29 | 60 << 46);
+    }
+
+    #[test]
+    fn checksum_contexts_of_equal_headers_are_equal() {
+        let offload = TxOffload::Checksum(layout(IpVersion::V4, L4::Tcp));
+        // IPLEN 20, MACLEN 14; DTYP 2, DEXT, IPv4, TCP.
+        let words = [20 | 14 << 9, 2 << 20 | 1 << 29 | 1 << 10 | 1 << 11];
+        assert_eq!(Side::context(&offload, 100), Some(words));
+        let options = PacketLayout {
+            l4_len: 40,
+            ..layout(IpVersion::V4, L4::Tcp)
+        };
+        assert_eq!(Side::context(&TxOffload::Checksum(options), 900), Some(words));
+        // IXSM and TXSM.
+        assert_eq!(
+            Side::data(&offload, 100),
+            3 << 20 | 1 << 29 | 0b11 << 40 | 100 << 46
+        );
+    }
+
+    #[test]
+    fn a_segmentation_context_has_header_length_and_mss_and_the_packet_counts_payload() {
+        let offload = TxOffload::Segment(layout(IpVersion::V6, L4::Tcp), NonZeroU16::new(1440).unwrap());
+        let second = 2 << 20 | 1 << 29 | 1 << 11 | 32 << 40 | 1440 << 48;
+        assert_eq!(Side::context(&offload, 60_000), Some([40 | 14 << 9, second]));
+        assert_eq!(
+            Side::data(&offload, 60_000),
+            3 << 20 | 1 << 29 | 1 << 31 | 1 << 41 | 60_000 << 46
+        );
+    }
+
+    #[test]
+    fn lengths_beyond_their_fields_are_not_accepted() {
+        let fits = PacketLayout {
+            l2_len: 127,
+            l3_len: 511,
+            ..layout(IpVersion::V6, L4::Tcp)
+        };
+        assert!(Side::accepts(&fits));
+        assert!(!Side::accepts(&PacketLayout { l2_len: 128, ..fits }));
+        assert!(!Side::accepts(&PacketLayout { l3_len: 512, ..fits }));
     }
 }

@@ -36,7 +36,11 @@ pub type IxgbeEnd = End<Ixgbe<EmulatedNic>, IxgbeTx<EmulatedNic>, IxgbeRx<Emulat
 
 pub fn device(model: Model, number: u8, whole_segments: bool) -> EmulatedNic {
     let options = Options::new(model, mac(number));
-    EmulatedNic::new(&Options { sanitizer: Level::Full, whole_segments, ..options })
+    EmulatedNic::new(&Options {
+        sanitizer: Level::Full,
+        whole_segments,
+        ..options
+    })
 }
 
 pub fn mac(number: u8) -> [u8; 6] {
@@ -50,7 +54,12 @@ pub fn plug(a: &EmulatedNic, b: &EmulatedNic) {
 impl<N: Nic, T: TxQueue, R: RxQueue> End<N, T, R> {
     pub fn new(device: EmulatedNic, opened: Opened<N, T, R>) -> Self {
         let pool = FramePool::new(&device.mapper(), 512, 2048).unwrap();
-        Self { device, nic: Some(opened.nic), queues: opened.queues, pool }
+        Self {
+            device,
+            nic: Some(opened.nic),
+            queues: opened.queues,
+            pool,
+        }
     }
 
     pub fn step(&self) -> usize {
@@ -75,7 +84,10 @@ impl<N: Nic, T: TxQueue, R: RxQueue> End<N, T, R> {
     /// Sends a header, and a payload by reference, now.
     pub fn send_gather(&mut self, header: &[u8], mut payload: Vec<GatherSlice>, offload: TxOffload) {
         let frame = self.frame(header);
-        self.queues[0].0.post_gather(frame, &mut payload, offload).unwrap();
+        self.queues[0]
+            .0
+            .post_gather(frame, &mut payload, offload)
+            .unwrap();
         self.flush();
     }
 
@@ -102,8 +114,12 @@ impl<N: Nic, T: TxQueue, R: RxQueue> End<N, T, R> {
         let receiver = &mut self.queues[queue].1;
         let mut out = Vec::new();
         receiver.receive(usize::MAX, &mut out);
-        let packets = out.split_inclusive(|buffer| buffer.end).map(Packet::new).collect();
-        out.into_iter().for_each(|received| receiver.recycle(received.frame));
+        let packets = out
+            .split_inclusive(|buffer| buffer.end)
+            .map(Packet::new)
+            .collect();
+        out.into_iter()
+            .for_each(|received| receiver.recycle(received.frame));
         receiver.refill();
         let conserved = receiver.posted() + receiver.spare();
         assert_eq!(conserved, receiver.total(), "no frame is lost");
@@ -136,7 +152,10 @@ impl Packet {
         assert!(last.end);
         let frames = buffers[1..].iter().map(|buffer| &buffer.frame);
         Self {
-            bytes: buffers.iter().flat_map(|buffer| buffer.frame.bytes().to_vec()).collect(),
+            bytes: buffers
+                .iter()
+                .flat_map(|buffer| buffer.frame.bytes().to_vec())
+                .collect(),
             verdict: last.verdict,
             rss_hash: last.rss_hash,
             buffers: buffers.len(),
@@ -203,14 +222,22 @@ pub fn packet(ip: IpVersion, l4: L4, ports: (u16, u16), payload: &[u8]) -> (Vec<
     bytes.extend_from_slice(&ports.0.to_be_bytes());
     bytes.extend_from_slice(&ports.1.to_be_bytes());
     match l4 {
-        L4::Tcp => bytes.extend_from_slice(&[0, 0, 0x10, 0, 0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0xff, 0xff, 0, 0]),
+        L4::Tcp => {
+            bytes.extend_from_slice(&[0, 0, 0x10, 0, 0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0xff, 0xff, 0, 0])
+        }
         L4::Udp => {
             bytes.extend_from_slice(&(above as u16).to_be_bytes());
             bytes.extend_from_slice(&[0xff, 0xff]);
         }
     }
     bytes.extend_from_slice(payload);
-    let layout = PacketLayout { l2_len: 14, l3_len: l3_len as u16, l4_len: l4_len as u8, ip, l4 };
+    let layout = PacketLayout {
+        l2_len: 14,
+        l3_len: l3_len as u16,
+        l4_len: l4_len as u8,
+        ip,
+        l4,
+    };
     (bytes, layout)
 }
 
@@ -252,6 +279,14 @@ pub fn segment(layout: PacketLayout, mss: u16) -> TxOffload {
 }
 
 /// Who an 82540EM is.
-pub const E1000_IDENTITY: Identity = Identity { vendor: 0x8086, device: 0x100e, revision: 0 };
+pub const E1000_IDENTITY: Identity = Identity {
+    vendor: 0x8086,
+    device: 0x100e,
+    revision: 0,
+};
 /// Who an 82599 is.
-pub const IXGBE_IDENTITY: Identity = Identity { vendor: 0x8086, device: 0x10fb, revision: 0 };
+pub const IXGBE_IDENTITY: Identity = Identity {
+    vendor: 0x8086,
+    device: 0x10fb,
+    revision: 0,
+};
