@@ -166,7 +166,6 @@ fn exchange<N: Nic, T: TxQueue, R: RxQueue>(
         collect(rx, &mut arrived);
     }
     let wire = a.wire_counters();
-    drop((tx, rx));
     near.queues.clear();
     far.queues.clear();
     near.nic.stop(&mut SleepDelay).expect("the near NIC stops");

@@ -1,5 +1,4 @@
 //! What the emulated card itself costs a byte: the internet checksum, and cutting a 64 KiB segment into frames.
-#![expect(missing_docs, reason = "criterion's macros make undocumented items")]
 
 use std::hint::black_box;
 
