@@ -73,11 +73,8 @@ impl<'t> Piece<'t> {
         let offset = offset.min(self.len);
         let len = len.min(self.len - offset);
         // SAFETY: `offset <= self.len`, so the pointer stays in the range or one past its end.
-        Self {
-            start: unsafe { self.start.add(offset) },
-            len,
-            ..*self
-        }
+        let start = unsafe { self.start.add(offset) };
+        Self { start, len, ..*self }
     }
 
     /// Copies the piece; `to` takes what fits.

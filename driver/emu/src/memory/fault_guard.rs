@@ -262,7 +262,8 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     unsafe {
         let errno = *libc::__errno_location();
         let address = (*info).si_addr() as usize;
-        if !resolve(signal, address) {
+        // Faults have positive codes; a signal that somebody sent has no address.
+        if (*info).si_code <= 0 || !resolve(signal, address) {
             pass_on(signal, info, context);
         }
         *libc::__errno_location() = errno;
@@ -277,9 +278,9 @@ fn resolve(signal: libc::c_int, address: usize) -> bool {
         return false;
     };
     let resolved = if wanted == SOURCE {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         // SAFETY: the page lies in a range whose owner keeps it mapped while it is watched, and which has
         // nothing behind it any more: whoever reads it gets zeros in place of a second SIGBUS.
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         unsafe { libc::mmap(page, size, libc::PROT_READ, flags, -1, 0) != libc::MAP_FAILED }
     } else {
         // SAFETY: the page lies in a range that was handed to the device readable and writable.

@@ -110,7 +110,7 @@ impl Iommu {
     /// nobody makes a Rust reference to bytes that the device may be writing.
     pub(crate) unsafe fn map(&self, memory: HostRange, direction: Direction) -> Result<Iova, BusError> {
         let (start, len, page) = (memory.start.as_ptr() as usize, memory.len, page_size());
-        if len == 0 || start % page != 0 || len % page != 0 {
+        if len == 0 || !start.is_multiple_of(page) || !len.is_multiple_of(page) {
             return Err(BusError::Misaligned { start, len, page });
         }
         let writes = direction.device_writes();
@@ -244,7 +244,7 @@ impl Reach<'_> {
     pub(crate) fn ring(&self, iova: u64, slots: u32) -> Result<Ring<'_>, Refusal> {
         let len = slots as usize * 16;
         let (mapping, offset) = self.writable(iova, len)?;
-        if iova % 16 != 0 || slots == 0 {
+        if !iova.is_multiple_of(16) || slots == 0 {
             return Err(Refusal {
                 rule: Rule::RegisterMisuse,
                 iova,
@@ -287,7 +287,7 @@ impl Reach<'_> {
     pub(crate) fn shield(&self, iova: u64, len: usize) {
         self.each_shield(iova, len, |mapping, shield, offset| {
             // Only whole samples are sure to leave no byte of software's between two buffers.
-            if offset % 64 != 0 || len % 64 != 0 {
+            if !offset.is_multiple_of(64) || !len.is_multiple_of(64) {
                 return;
             }
             shield.posted.mark(offset, len);
