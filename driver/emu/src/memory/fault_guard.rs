@@ -3,7 +3,7 @@
 //! The device's reads of the sender's memory are CPU copies here. Where a file under a mapping has been
 //! truncated, a real device would read a stale page or fault in the IOMMU; a CPU gets SIGBUS and the process
 //! dies. So every mapping that a device may read is *watched*: the handler puts a zero page over the page that
-//! is gone, counts a fault on the watch, and the copy goes on. Who copied asks [`Watch::faulted`] afterwards
+//! is gone, counts a fault on the watch, and the copy goes on. Who copied asks [`WatchRef::faulted`] afterwards
 //! and drops the frame: the zeros never travel. The count stays, since the page keeps reading as zeros.
 //!
 //! At the strict level, receive memory that stands wholly in posted descriptors is made inaccessible

@@ -1,7 +1,7 @@
 //! What a driver must not do, and who did it.
 //!
-//! - [`rules`]: the rules by name;
-//! - [`report`]: counts, and the first occurrence of each in words.
+//! - [`Rule`]: the rules by name, and the [`Level`] that says how much is looked at;
+//! - [`Report`]: counts, and the first occurrence of each in words.
 //!
 //! A violation never stops the device. It behaves as hardware behind an IOMMU does: the access is refused, the
 //! descriptor is given back, and the report says what happened.
