@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pagewire_bus::DmaMapper;
-use pagewire_nic::dma::{DmaError, Frame, FramePool, GatherSlice};
+use pagewire_nic::dma::{DmaError, Frame, FramePool, GatherSlice, Scratch};
 use pagewire_nic::port::{Full, IpVersion, L4, PacketLayout, TxLimits, TxOffload, TxQueue};
 use smoltcp::phy::{PacketMeta, TxToken};
 use smoltcp::wire::IpAddress;
@@ -46,7 +46,7 @@ pub(crate) struct Egress<T> {
     queue: T,
     small: FramePool,
     large: FramePool,
-    scratch: Box<[u8]>,
+    scratch: Scratch,
     gather: Vec<GatherSlice>,
     freed: Vec<Frame>,
     /// Descriptors that one packet may need.
@@ -70,7 +70,7 @@ impl<T: TxQueue> Egress<T> {
             queue,
             small: FramePool::new(mapper, SMALL_FRAMES, SMALL_FRAME)?,
             large: FramePool::new(mapper, LARGE_FRAMES, longest.next_multiple_of(64))?,
-            scratch: vec![0; longest].into_boxed_slice(),
+            scratch: Scratch::new(longest)?,
             gather: Vec::with_capacity(64),
             freed: Vec::with_capacity(SMALL_FRAMES),
             reserve: usize::from(limits.max_descriptors) + 2,
@@ -202,18 +202,17 @@ impl<T: TxQueue> Outgoing<'_, T> {
     /// The packet is written into scratch memory; its payload, if it is the stream's, goes by reference.
     fn by_reference<R>(self, len: usize, write: impl FnOnce(&mut [u8]) -> R) -> R {
         let Self { egress, flow, mss } = self;
-        let result = write(&mut egress.scratch[..len]);
-        let Some(headers) = tcp_headers(&egress.scratch[..len]) else {
+        let frame = egress.take(SMALL_FRAME);
+        let (result, front) = egress.scratch.compose(len, SMALL_FRAME, write);
+        let (Some(mut frame), Some(headers)) = (frame, tcp_headers(front, len)) else {
             egress.counters.absorbed += 1;
             return result;
         };
         let header_len = headers.header_len();
-        let Some(mut frame) = egress.take(header_len) else {
-            egress.counters.absorbed += 1;
-            return result;
-        };
-        frame.bytes_mut().copy_from_slice(&egress.scratch[..header_len]);
-        egress.post_by_reference(frame, &headers, flow, mss);
+        frame.bytes_mut()[..header_len].copy_from_slice(&front[..header_len]);
+        if frame.set_len(header_len).is_ok() {
+            egress.post_by_reference(frame, &headers, flow, mss);
+        }
         result
     }
 
@@ -222,10 +221,10 @@ impl<T: TxQueue> Outgoing<'_, T> {
         let Self { egress, flow, mss } = self;
         let Some(mut frame) = egress.take(len) else {
             egress.counters.absorbed += 1;
-            return write(&mut egress.scratch[..len]);
+            return egress.scratch.compose(len, 0, write).0;
         };
         let result = write(frame.bytes_mut());
-        let headers = tcp_headers(frame.bytes());
+        let headers = tcp_headers(frame.bytes(), len);
         match (&headers, flow) {
             (Some(headers), Some(flow)) if flow.ring == TransmitRing::Phantom && headers.payload_len > 0 => {
                 if frame.set_len(headers.header_len()).is_err() {
@@ -300,9 +299,9 @@ impl<T: TxQueue> Egress<T> {
     }
 }
 
-/// The headers of a TCP segment that smoltcp has emitted.
-fn tcp_headers(packet: &[u8]) -> Option<TcpHeaders> {
-    match peek_egress(packet) {
+/// The headers of a TCP segment of `len` bytes that smoltcp has emitted and that begins with `front`.
+fn tcp_headers(front: &[u8], len: usize) -> Option<TcpHeaders> {
+    match peek_egress(front, len) {
         Peek::Tcp(headers) => Some(headers),
         _ => None,
     }

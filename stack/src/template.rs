@@ -278,7 +278,7 @@ mod tests {
             let len = template.emit(&segment, Checksums::Offload, &mut frame).unwrap();
             let at = ETHERNET_LEN + if v6 { 4 } else { 2 };
             assert_eq!(&frame[at..at + 2], &[0, 0]);
-            let Peek::Tcp(headers) = peek_egress(&frame[..len + 100_000]) else {
+            let Peek::Tcp(headers) = peek_egress(&frame[..len], len + 100_000) else {
                 panic!()
             };
             assert_eq!(headers.payload_len, 100_000);

@@ -272,6 +272,9 @@ fn run_on<F: Family>(
     Ok(outcome)
 }
 
+/// What is said where the device found pages of the file gone.
+const TRUNCATED: &str = "it was truncated by another process while the device read it: send it again";
+
 /// How long a frame travels on an impaired wire.
 const LATENCY: Duration = Duration::from_micros(50);
 

@@ -2,18 +2,18 @@
 //!
 //! The sender's thread runs the sender's stack and driver, then steps the sender's device, whose transmit
 //! engine writes into the receiver's memory: the emulated DMA works on the sender's core, where it measured
-//! fastest. The receiver's thread does the same for the acknowledgments. CPU time is read around each part, so that what
-//! silicon would do is told apart from what our code does.
+//! fastest. The receiver's thread does the same for the acknowledgments. What silicon would do is told apart
+//! from what our code does: see [`Meter`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
 
-use pagewire_stack::{Failure, Instant};
+use pagewire_stack::Instant;
 
 use super::machine::Family;
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::{STALL, TransferError};
+use super::{STALL, TRUNCATED, TransferError};
 use crate::cpu::thread_time;
 
 /// Idle rounds that a thread spins through before it offers the core to others, and before it sleeps.
@@ -36,6 +36,46 @@ pub(super) struct Spent {
     pub(super) idle: WallDuration,
 }
 
+/// Tells how a thread's CPU time divides. Asking for CPU time is a system call, too dear for each round: the
+/// whole is measured once, and the clock on the wall, which is not, says in which proportion it divides.
+struct Meter {
+    cpu: WallDuration,
+    wall: Spent,
+    last: WallDuration,
+}
+
+impl Meter {
+    fn start(clock: Clock) -> Self {
+        Self { cpu: thread_time(), wall: Spent::default(), last: clock.elapsed() }
+    }
+
+    /// Notes a round that ended its host part at `host`, and its device part at `device`.
+    fn round(&mut self, host: WallDuration, device: WallDuration, idle: bool) {
+        if idle {
+            self.wall.idle += device.saturating_sub(self.last);
+        } else {
+            self.wall.host += host.saturating_sub(self.last);
+            self.wall.device += device.saturating_sub(host);
+        }
+        self.last = device;
+    }
+
+    /// The thread has slept until `now`: that took no CPU time.
+    fn skip_to(&mut self, now: WallDuration) {
+        self.last = now;
+    }
+
+    fn finish(&self) -> Spent {
+        let cpu = thread_time().saturating_sub(self.cpu);
+        let Spent { host, device, idle } = self.wall;
+        let wall = (host + device + idle).as_secs_f64();
+        let share = |part: WallDuration| {
+            if wall > 0.0 { cpu.mul_f64(part.as_secs_f64() / wall) } else { WallDuration::ZERO }
+        };
+        Spent { host: share(host), device: share(device), idle: share(idle) }
+    }
+}
+
 /// The time since the transfer began, as both clocks here count it.
 #[derive(Clone, Copy)]
 pub(super) struct Clock(WallInstant);
@@ -49,10 +89,11 @@ impl Clock {
         self.0.elapsed()
     }
 
-    fn now(self) -> (Instant, WallDuration) {
-        let elapsed = self.elapsed();
-        (Instant::from_micros(elapsed.as_micros() as i64), elapsed)
-    }
+}
+
+/// The stack's time.
+fn stack_time(elapsed: WallDuration) -> Instant {
+    Instant::from_micros(elapsed.as_micros() as i64)
 }
 
 /// What the two threads tell each other.
@@ -69,13 +110,15 @@ pub(super) struct Shared {
 struct Backoff(u32);
 
 impl Backoff {
-    fn idle(&mut self) {
+    /// Returns whether the thread has slept.
+    fn idle(&mut self) -> bool {
         self.0 = self.0.saturating_add(1);
         match self.0 {
             0..SPIN_ROUNDS => std::hint::spin_loop(),
             SPIN_ROUNDS..YIELD_ROUNDS => std::thread::yield_now(),
             _ => std::thread::sleep(NAP),
         }
+        self.0 >= SPIN_ROUNDS
     }
 
     fn busy(&mut self) {
@@ -90,13 +133,14 @@ pub(super) fn send<F: Family>(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
-    let mut spent = Spent::default();
-    let result = send_until_done(sender, clock, shared, stop, &mut spent);
+    let mut meter = Meter::start(clock);
+    let result = send_until_done(sender, clock, shared, stop, &mut meter);
+    let spent = meter.finish();
     if result.is_err() {
         // The peer hears of it: a RST goes out before this thread ends.
         sender.abort();
-        let (now, elapsed) = clock.now();
-        let _ = sender.step(now);
+        let elapsed = clock.elapsed();
+        let _ = sender.step(stack_time(elapsed));
         sender.machine.device.step(elapsed);
         shared.failed.store(true, Ordering::Release);
     }
@@ -108,46 +152,37 @@ fn send_until_done<F: Family>(
     clock: Clock,
     shared: &Shared,
     stop: &AtomicBool,
-    spent: &mut Spent,
+    meter: &mut Meter,
 ) -> Result<(), TransferError> {
     let mut backoff = Backoff::default();
     let mut finished_at = None;
-    let mut last = thread_time();
+    let mut elapsed = clock.elapsed();
     loop {
-        let (now, elapsed) = clock.now();
-        let progress = sender.step(now)?;
-        let after_host = thread_time();
+        let progress = sender.step(stack_time(elapsed))?;
+        let after_host = clock.elapsed();
         let moved = sender.machine.device.step(elapsed);
-        let after_device = thread_time();
-        let (host, device) = (after_host - last, after_device - after_host);
-        last = after_device;
-        if progress.is_idle() && moved == 0 {
-            spent.idle += host + device;
-            if stop.load(Ordering::Relaxed) {
-                return Err(TransferError::Interrupted);
-            }
-            if sender.is_done()? || shared.failed.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            if shared.received.load(Ordering::Acquire)
-                && elapsed > *finished_at.get_or_insert(elapsed) + LINGER
-            {
-                return Ok(());
-            }
-            backoff.idle();
-        } else {
-            spent.host += host;
-            spent.device += device;
+        elapsed = clock.elapsed();
+        let idle = progress.is_idle() && moved == 0;
+        meter.round(after_host, elapsed, idle);
+        if stop.load(Ordering::Relaxed) {
+            return Err(TransferError::Interrupted);
+        }
+        if sender.machine.device.dma_faults() > 0 {
+            return Err(TransferError::Source { cause: TRUNCATED.to_string() });
+        }
+        if !idle {
             backoff.busy();
-            if sender.machine.device.dma_faults() > 0 {
-                sender.fail(Failure::Aborted);
-                return Err(TransferError::Source {
-                    cause: "it was truncated while the device read it".to_string(),
-                });
-            }
-            if stop.load(Ordering::Relaxed) {
-                return Err(TransferError::Interrupted);
-            }
+            continue;
+        }
+        if sender.is_done()? || shared.failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if shared.received.load(Ordering::Acquire) && elapsed > *finished_at.get_or_insert(elapsed) + LINGER {
+            return Ok(());
+        }
+        if backoff.idle() {
+            elapsed = clock.elapsed();
+            meter.skip_to(elapsed);
         }
     }
 }
@@ -159,13 +194,14 @@ pub(super) fn receive<F: Family>(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
-    let mut spent = Spent::default();
-    let result = receive_until_done(receiver, clock, shared, stop, &mut spent);
+    let mut meter = Meter::start(clock);
+    let result = receive_until_done(receiver, clock, shared, stop, &mut meter);
+    let spent = meter.finish();
     match result {
         Ok(()) => shared.received.store(true, Ordering::Release),
         Err(_) => {
-            let (now, elapsed) = clock.now();
-            let _ = receiver.step(now);
+            let elapsed = clock.elapsed();
+            let _ = receiver.step(stack_time(elapsed));
             receiver.machine.device.step(elapsed);
             shared.failed.store(true, Ordering::Release);
         }
@@ -178,32 +214,28 @@ fn receive_until_done<F: Family>(
     clock: Clock,
     shared: &Shared,
     stop: &AtomicBool,
-    spent: &mut Spent,
+    meter: &mut Meter,
 ) -> Result<(), TransferError> {
     let mut backoff = Backoff::default();
     let mut last_arrival = WallDuration::ZERO;
-    let mut last = thread_time();
+    let mut elapsed = clock.elapsed();
     loop {
-        let (now, elapsed) = clock.now();
-        let progress = receiver.step(now)?;
-        let after_host = thread_time();
+        let progress = receiver.step(stack_time(elapsed))?;
+        let after_host = clock.elapsed();
         let moved = receiver.machine.device.step(elapsed);
-        let after_device = thread_time();
-        let (host, device) = (after_host - last, after_device - after_host);
-        last = after_device;
+        elapsed = clock.elapsed();
+        let idle = progress.is_idle() && moved == 0;
+        meter.round(after_host, elapsed, idle);
         if stop.load(Ordering::Relaxed) {
             return Err(TransferError::Interrupted);
         }
-        if !progress.is_idle() || moved > 0 {
-            spent.host += host;
-            spent.device += device;
+        if !idle {
             backoff.busy();
             if progress.received > 0 {
                 last_arrival = elapsed;
             }
             continue;
         }
-        spent.idle += host + device;
         if receiver.is_done() {
             return Ok(());
         }
@@ -214,6 +246,9 @@ fn receive_until_done<F: Family>(
         if elapsed > last_arrival + STALL {
             return Err(receiver.stalled(STALL.as_secs()));
         }
-        backoff.idle();
+        if backoff.idle() {
+            elapsed = clock.elapsed();
+            meter.skip_to(elapsed);
+        }
     }
 }

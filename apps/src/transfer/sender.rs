@@ -70,11 +70,6 @@ impl<F: Family> Sender<F> {
         self.machine.stack.abort(self.connection, Failure::Aborted);
     }
 
-    /// Gives the transfer up because of its source.
-    pub(super) fn fail(&mut self, failure: Failure) {
-        self.machine.stack.abort(self.connection, failure);
-    }
-
     /// Reads more of the file into the socket's ring, where it has room.
     fn fill_ring(&mut self) -> Result<(), TransferError> {
         let Some(copying) = &mut self.copying else { return Ok(()) };

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as WallDuration;
 
-use pagewire_stack::{Failure, Instant};
+use pagewire_stack::Instant;
 
 use super::machine::Family;
 use super::realtime::Spent;
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::{STALL, TransferError};
+use super::{STALL, TRUNCATED, TransferError};
 use crate::cpu::thread_time;
 
 /// What a round in which something happened takes on the simulated clock.
@@ -52,8 +52,8 @@ pub(super) fn run<F: Family>(
             return Err(TransferError::Interrupted);
         }
         if sender.machine.device.dma_faults() > 0 {
-            sender.fail(Failure::Aborted);
-            return Err(TransferError::Source { cause: "it was truncated while the device read it".to_string() });
+            sender.abort();
+            return Err(TransferError::Source { cause: TRUNCATED.to_string() });
         }
         // The sender knows the cause of its own reset; the receiver only sees that there was one.
         let sender_done = sender.is_done()?;

@@ -195,11 +195,16 @@ pub fn peek(frame: &[u8]) -> Peek {
     parse(frame, Lengths::Header).unwrap_or(Peek::Malformed)
 }
 
-/// Reads the headers of an emitted frame, whose payload reaches to the end of `frame`.
+/// Reads the headers of an emitted frame of `len` bytes from `front`, its first bytes or all of them. The payload
+/// reaches to the end of the frame.
 ///
 /// The IP length field is not looked at: smoltcp writes 0 into it where the segment is too long for it.
-pub fn peek_egress(frame: &[u8]) -> Peek {
-    parse(frame, Lengths::Buffer).unwrap_or(Peek::Malformed)
+pub fn peek_egress(front: &[u8], len: usize) -> Peek {
+    let mut peek = parse(front, Lengths::Buffer).unwrap_or(Peek::Malformed);
+    if let Peek::Tcp(headers) = &mut peek {
+        headers.payload_len += len - front.len();
+    }
+    peek
 }
 
 /// Overwrites the acknowledgment number of the frame that `headers` were read from, and adjusts the TCP

@@ -81,7 +81,7 @@ proptest! {
         control in prop_oneof![Just(TcpControl::None), Just(TcpControl::Psh), Just(TcpControl::Fin), Just(TcpControl::Syn)],
     ) {
         let mut bytes = frame(v6, control, sequence, ack, window, len);
-        let emitted = peek_egress(&bytes);
+        let emitted = peek_egress(&bytes, bytes.len());
         bytes.resize(bytes.len() + padding, 0);
         prop_assert_eq!(peek(&bytes), emitted);
         let headers = tcp(&bytes);
@@ -109,7 +109,7 @@ proptest! {
             bytes[12..14].copy_from_slice(&ethertype);
             bytes[14] = version;
         }
-        for peeked in [peek(&bytes), peek_egress(&bytes)] {
+        for peeked in [peek(&bytes), peek_egress(&bytes, bytes.len())] {
             if let Peek::Tcp(headers) = peeked {
                 prop_assert!(headers.header_len() + headers.payload_len <= bytes.len());
                 rewrite_acknowledgment(&mut bytes.clone(), &headers, 5);
@@ -140,7 +140,7 @@ proptest! {
 fn a_super_segment_over_64_kib_is_read_on_egress_only() {
     for v6 in [false, true] {
         let bytes = frame(v6, TcpControl::None, 1, Some(2), 3, 100_000);
-        let Peek::Tcp(headers) = peek_egress(&bytes) else {
+        let Peek::Tcp(headers) = peek_egress(&bytes, bytes.len()) else {
             panic!()
         };
         assert_eq!(headers.payload_len, 100_000);

@@ -13,6 +13,7 @@
 //! - [`Frame`]: a linear handle on one buffer. Whoever holds it owns the buffer's bytes: a driver that posts a
 //!   buffer keeps the frame in its ring until the device says that it is done.
 //! - [`GatherSlice`]: bytes of a region named by reference, which no CPU touches.
+//! - [`Scratch`]: memory for payload that is written and never read.
 //! - [`ReadLease`]: the kernel's promise to make writers of a file wait.
 //!
 //! Life of a region:
@@ -37,6 +38,7 @@ mod lease;
 mod payload;
 mod pool;
 mod region;
+mod scratch;
 
 pub use arena::{Arena, PageSize};
 pub use error::{DmaError, FrameTooLong};
@@ -45,3 +47,4 @@ pub use gather::GatherSlice;
 pub use lease::{LeaseRefused, ReadLease};
 pub use pool::FramePool;
 pub use region::{Bidirectional, Dir, Region, ToDevice};
+pub use scratch::Scratch;

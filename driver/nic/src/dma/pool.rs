@@ -123,6 +123,12 @@ impl FramePool {
         self.region.len() / self.total
     }
 
+    /// Whether the frame is one of this pool's, wherever it is now.
+    #[inline]
+    pub(crate) fn owns(&self, frame: &Frame) -> bool {
+        frame.is_of(&self.region)
+    }
+
     /// Makes sure that the memory of all frames is never unmapped or freed: see [`Region::quarantine`].
     pub fn quarantine(&self) {
         self.region.quarantine();
