@@ -209,7 +209,8 @@ fn start_receive<B: pagewire_bus::Bar>(registers: &Registers<B>, config: &NicCon
         .with_en(true)
         .with_bam(true)
         .with_upe(config.promiscuous)
-        .with_mpe(config.promiscuous)
+        // All multicast: a stack that speaks IPv6 is asked for through groups (RFC 4861 §2.3).
+        .with_mpe(true)
         .with_lpe(long)
         .with_secrc(true)
         .with_buffer_len(config.rx_buffer)

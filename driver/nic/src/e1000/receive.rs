@@ -24,6 +24,8 @@ const DAMAGE: u64 = RxWriteBack::from_bits(0)
 
 impl<B: Bar> RxDevice for ReceiveSide<B> {
     const DONE: u64 = RxWriteBack::from_bits(0).with_dd(true).into_bits();
+    const PLAIN_MASK: u64 = Self::PLAIN | DAMAGE;
+    const PLAIN: u64 = RxWriteBack::from_bits(0).with_dd(true).with_eop(true).into_bits();
 
     #[inline]
     fn offer(buffer: Iova) -> [u64; 2] {

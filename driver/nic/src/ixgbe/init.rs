@@ -220,7 +220,8 @@ fn set_up_filters<B: Bar>(registers: &Registers<B>, config: &NicConfig) {
     let fctrl = Fctrl::new()
         .with_bam(true)
         .with_upe(config.promiscuous)
-        .with_mpe(config.promiscuous);
+        // All multicast: a stack that speaks IPv6 is asked for through groups (RFC 4861 §2.3).
+        .with_mpe(true);
     registers.set_fctrl(fctrl);
 }
 

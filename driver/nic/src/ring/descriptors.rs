@@ -67,38 +67,72 @@ impl Descriptors {
 
     /// The two words of a descriptor.
     #[inline]
-    fn pair(&self, position: usize) -> &[AtomicU64; 2] {
+    fn pair(&self, position: usize) -> &Descriptor {
         let first = (position & self.mask) * 2;
         // SAFETY: the slot is at most `mask`, so both words are among the `2 * (mask + 1)` that `new` found in the
         // region (and whose slice the pointer is derived from). The region lives as long as `self`. Words of a
-        // descriptor ring are only ever reached as atomics.
+        // descriptor ring are only ever reached as atomics, and a `Descriptor` is nothing but two of them.
         unsafe { self.words.add(first).cast().as_ref() }
+    }
+
+    /// The descriptors from a position on, `count` of them at the most: as many as lie in one piece.
+    #[inline]
+    pub(crate) fn run(&self, position: usize, count: usize) -> &[Descriptor] {
+        let first = position & self.mask;
+        let count = count.min(self.mask + 1 - first);
+        // SAFETY: as in `pair`, for `count` of them: the last is at most `mask`.
+        unsafe { std::slice::from_raw_parts(self.words.add(first * 2).cast().as_ptr(), count) }
     }
 
     /// Writes a descriptor that the driver owns. The device sees it after the doorbell.
     #[inline]
     pub(crate) fn write(&self, position: usize, words: [u64; 2]) {
-        let [first, second] = self.pair(position);
-        first.store(words[0].to_le(), Ordering::Relaxed);
-        second.store(words[1].to_le(), Ordering::Relaxed);
+        self.pair(position).write(words);
     }
 
     /// Sets bits in the second word of a descriptor that the driver still owns.
     #[inline]
     pub(crate) fn add_bits(&self, position: usize, bits: u64) {
-        let [_, second] = self.pair(position);
+        let Descriptor([_, second]) = self.pair(position);
         second.store(second.load(Ordering::Relaxed) | bits.to_le(), Ordering::Relaxed);
+    }
+
+    /// The word that holds the done bit: see [`Descriptor::done_word`].
+    #[inline]
+    pub(crate) fn done_word(&self, position: usize) -> u64 {
+        self.pair(position).done_word()
+    }
+
+    /// The other word: see [`Descriptor::first_word`].
+    #[inline]
+    pub(crate) fn first_word(&self, position: usize) -> u64 {
+        self.pair(position).first_word()
+    }
+}
+
+/// One descriptor in memory that both sides write: two little-endian words.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct Descriptor([AtomicU64; 2]);
+
+impl Descriptor {
+    /// Writes both words, as their driver, who owns the descriptor.
+    #[inline]
+    pub(crate) fn write(&self, words: [u64; 2]) {
+        let Self([first, second]) = self;
+        first.store(words[0].to_le(), Ordering::Relaxed);
+        second.store(words[1].to_le(), Ordering::Relaxed);
     }
 
     /// The word that holds the done bit. What the device wrote before it set that bit is visible afterwards.
     #[inline]
-    pub(crate) fn done_word(&self, position: usize) -> u64 {
-        u64::from_le(self.pair(position)[1].load(Ordering::Acquire))
+    pub(crate) fn done_word(&self) -> u64 {
+        u64::from_le(self.0[1].load(Ordering::Acquire))
     }
 
     /// The other word; valid after [`done_word`](Self::done_word) said that the device is done.
     #[inline]
-    pub(crate) fn first_word(&self, position: usize) -> u64 {
-        u64::from_le(self.pair(position)[0].load(Ordering::Relaxed))
+    pub(crate) fn first_word(&self) -> u64 {
+        u64::from_le(self.0[0].load(Ordering::Relaxed))
     }
 }

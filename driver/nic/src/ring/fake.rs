@@ -199,6 +199,8 @@ pub(crate) struct FakeRx(pub(crate) Arc<Ring>);
 
 impl RxDevice for FakeRx {
     const DONE: u64 = DONE;
+    const PLAIN_MASK: u64 = DONE | END | DAMAGED;
+    const PLAIN: u64 = DONE | END;
 
     fn offer(buffer: Iova) -> [u64; 2] {
         [buffer.0, 0]

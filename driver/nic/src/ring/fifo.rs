@@ -5,7 +5,7 @@
 //! of two. `tail - head` is the number of occupied slots, whatever wrapped.
 //!
 //! It differs from `VecDeque` in what the hot path needs: it never grows, it tells its positions, and a run of
-//! entries leaves without a test for each.
+//! entries moves on without a test for each.
 #![allow(
     unsafe_code,
     reason = "cells are initialised exactly in head..tail; the compiler cannot see that"
@@ -17,6 +17,8 @@ use std::mem::MaybeUninit;
 pub(crate) struct Fifo<T> {
     /// Initialised exactly at the positions `head..tail`, modulo the length.
     cells: Box<[MaybeUninit<T>]>,
+    /// The number of cells, a power of two, less one.
+    mask: usize,
     /// Position of the first occupied cell.
     head: usize,
     /// Position of the first free cell.
@@ -29,6 +31,7 @@ impl<T> Fifo<T> {
         let cells = capacity.clamp(1, 1 << 31).next_power_of_two();
         Self {
             cells: (0..cells).map(|_| MaybeUninit::uninit()).collect(),
+            mask: cells - 1,
             head: 0,
             tail: 0,
         }
@@ -37,7 +40,7 @@ impl<T> Fifo<T> {
     /// How many entries fit.
     #[inline]
     pub(crate) fn capacity(&self) -> usize {
-        self.cells.len()
+        self.mask + 1
     }
 
     /// How many entries there are.
@@ -58,12 +61,18 @@ impl<T> Fifo<T> {
         self.tail
     }
 
-    /// Where the cell of `position` lies.
+    /// The cell of a position.
     #[inline]
-    fn cell(&mut self, position: usize) -> &mut MaybeUninit<T> {
-        let index = position & (self.cells.len() - 1);
-        // SAFETY: the length is a power of two and at least 1, so masking with it less one stays below it.
-        unsafe { self.cells.get_unchecked_mut(index) }
+    fn cell(&self, position: usize) -> &MaybeUninit<T> {
+        // SAFETY: masking with the length less one stays below the length.
+        unsafe { self.cells.get_unchecked(position & self.mask) }
+    }
+
+    /// As [`cell`](Self::cell).
+    #[inline]
+    fn cell_mut(&mut self, position: usize) -> &mut MaybeUninit<T> {
+        // SAFETY: as in `cell`.
+        unsafe { self.cells.get_unchecked_mut(position & self.mask) }
     }
 
     /// Appends an entry; a full queue gives it back.
@@ -72,10 +81,21 @@ impl<T> Fifo<T> {
         if self.len() == self.capacity() {
             return Err(value);
         }
-        let tail = self.tail;
-        self.cell(tail).write(value);
-        self.tail = tail.wrapping_add(1);
+        // SAFETY: it was just tested.
+        unsafe { self.push_unchecked(value) };
         Ok(())
+    }
+
+    /// Appends an entry.
+    ///
+    /// # Safety
+    /// The queue is not full.
+    #[inline]
+    pub(crate) unsafe fn push_unchecked(&mut self, value: T) {
+        debug_assert!(self.len() < self.capacity());
+        let tail = self.tail;
+        self.cell_mut(tail).write(value);
+        self.tail = tail.wrapping_add(1);
     }
 
     /// Takes the first entry.
@@ -97,28 +117,123 @@ impl<T> Fifo<T> {
         if self.head == self.tail {
             return None;
         }
-        let index = self.head & (self.cells.len() - 1);
-        // SAFETY: as in `cell` for the bounds; the position is in head..tail, so the cell is initialised.
-        Some(unsafe { self.cells.get_unchecked(index).assume_init_ref() })
+        // SAFETY: the position is in head..tail, so the cell is initialised.
+        Some(unsafe { self.cell(self.head).assume_init_ref() })
     }
 
-    /// Takes the first `count` entries, or all where there are fewer, and passes each to `each`.
+    /// The entries from position `from` on, `count` of them at the most: as many as exist and lie in one piece.
     #[inline]
-    pub(crate) fn pop_run(&mut self, count: usize, mut each: impl FnMut(T)) {
-        let end = self.head.wrapping_add(count.min(self.len()));
-        while self.head != end {
-            let head = self.head;
-            self.head = head.wrapping_add(1);
-            // SAFETY: head runs from the first entry to at most the last, so each cell is initialised; it is
-            // free before `each` runs, so a panic there leaves the queue whole.
-            each(unsafe { self.cell(head).assume_init_read() });
+    pub(crate) fn run(&self, from: usize, count: usize) -> &[T] {
+        let first = from & self.mask;
+        let existing = self.len().saturating_sub(from.wrapping_sub(self.head));
+        let count = count.min(existing).min(self.capacity() - first);
+        // SAFETY: `first..first + count` lies within the cells; the entries at `from..from + count` exist, so the cells are
+        // initialised, and a `MaybeUninit<T>` is laid out as a `T`.
+        unsafe { std::slice::from_raw_parts(self.cells.as_ptr().add(first).cast::<T>(), count) }
+    }
+
+    /// Moves the first `count` entries, or all where there are fewer, to the end of `out`.
+    #[inline]
+    pub(crate) fn pop_into(&mut self, count: usize, out: &mut Vec<T>) {
+        let count = count.min(self.len());
+        out.reserve(count);
+        let first = self.head & self.mask;
+        let straight = count.min(self.capacity() - first);
+        let len = out.len();
+        // SAFETY: the `count` cells from head on are initialised, and lie in `first..first + straight` and, after the wrap,
+        // in `0..count - straight`: both within the cells. `out` has room for `count` more, which its new length covers.
+        // The cells are free from here on: each entry is owned once, by `out`.
+        unsafe {
+            let (from, to) = (self.cells.as_ptr().cast::<T>(), out.as_mut_ptr().add(len));
+            to.copy_from_nonoverlapping(from.add(first), straight);
+            to.add(straight).copy_from_nonoverlapping(from, count - straight);
+            self.head = self.head.wrapping_add(count);
+            out.set_len(len + count);
         }
+    }
+
+    /// Appends all of `values`. Returns false, and does nothing, where there is no room for them.
+    #[inline]
+    pub(crate) fn push_all(&mut self, values: &mut Vec<T>) -> bool {
+        let count = values.len();
+        if count > self.capacity() - self.len() {
+            return false;
+        }
+        let first = self.tail & self.mask;
+        let straight = count.min(self.capacity() - first);
+        // SAFETY: the `count` cells from tail on are free, and lie in `first..first + straight` and, after the wrap, in
+        // `0..count - straight`: both within the cells. The vector gives its entries up first, so each is owned once.
+        unsafe {
+            values.set_len(0);
+            let (from, to) = (values.as_ptr(), self.cells.as_mut_ptr().cast::<T>());
+            to.add(first).copy_from_nonoverlapping(from, straight);
+            to.copy_from_nonoverlapping(from.add(straight), count - straight);
+        }
+        self.tail = self.tail.wrapping_add(count);
+        true
+    }
+
+    /// Moves entries from the front to the end of `out`, one for each of `beside`, for as long as `look` finds something to
+    /// say about the pair; `wrap` makes what is appended of an entry and of that. Returns how many were moved: no more
+    /// than lie in one piece.
+    #[inline]
+    pub(crate) fn pop_beside<B, S, U>(
+        &mut self,
+        beside: &[B],
+        out: &mut Vec<U>,
+        mut look: impl FnMut(&B, &T) -> Option<S>,
+        mut wrap: impl FnMut(T, S) -> U,
+    ) -> usize {
+        let first = self.head & self.mask;
+        let limit = beside.len().min(self.len()).min(self.capacity() - first);
+        out.reserve(limit);
+        // SAFETY: `first` is below the capacity.
+        let cells = unsafe { self.cells.as_ptr().add(first).cast::<T>() };
+        // SAFETY: the end of what is initialised lies within the allocation.
+        let places = unsafe { out.as_mut_ptr().add(out.len()) };
+        let mut run = Run { fifo: self, out, taken: 0, made: 0 };
+        for other in &beside[..limit] {
+            // SAFETY: fewer than `limit` entries were taken, so this one lies before the end of the cells, and exists.
+            let cell = unsafe { cells.add(run.taken) };
+            // SAFETY: as above.
+            let Some(said) = look(other, unsafe { &*cell }) else { break };
+            // SAFETY: as above; `taken` moves on, so that nobody reads the cell again, whatever happens.
+            let entry = unsafe { cell.read() };
+            run.taken += 1;
+            let made = wrap(entry, said);
+            // SAFETY: there is room for `limit` more, and fewer were made.
+            unsafe { places.add(run.made).write(made) };
+            run.made += 1;
+        }
+        run.taken
+    }
+}
+
+/// A run of entries on their way. Dropped, it settles what was done, also where a closure panicked.
+struct Run<'a, T, U> {
+    fifo: &'a mut Fifo<T>,
+    out: &'a mut Vec<U>,
+    /// Entries read from the queue's front.
+    taken: usize,
+    /// Entries written behind the vector's end, within its capacity.
+    made: usize,
+}
+
+impl<T, U> Drop for Run<'_, T, U> {
+    #[inline]
+    fn drop(&mut self) {
+        self.fifo.head = self.fifo.head.wrapping_add(self.taken);
+        let len = self.out.len() + self.made;
+        // SAFETY: `made` entries behind the end were written, within the capacity.
+        unsafe { self.out.set_len(len) };
     }
 }
 
 impl<T> Drop for Fifo<T> {
     fn drop(&mut self) {
-        self.pop_run(usize::MAX, drop);
+        while let Some(entry) = self.pop() {
+            drop(entry);
+        }
     }
 }
 
@@ -142,11 +257,16 @@ mod tests {
         Push,
         Pop,
         Run(usize),
+        Look(usize, usize),
+        PushAll(usize),
+        While(usize, usize),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step =
-            prop_oneof![4 => Just(Step::Push), 2 => Just(Step::Pop), 1 => (0..6usize).prop_map(Step::Run)];
+        let step = prop_oneof![4 => Just(Step::Push), 2 => Just(Step::Pop), 1 => (0..6usize).prop_map(Step::Run),
+            1 => (0..9usize, 0..9usize).prop_map(|(from, count)| Step::Look(from, count)),
+            1 => (0..9usize).prop_map(Step::PushAll),
+            1 => (0..9usize, 0..9usize).prop_map(|(count, stop)| Step::While(count, stop))];
         prop::collection::vec(step, 0..200)
     }
 
@@ -168,9 +288,40 @@ mod tests {
                         }
                     }
                     Step::Pop => prop_assert_eq!(fifo.pop(), model.pop_front()),
+                    Step::Look(from, count) => {
+                        let first = fifo.head().wrapping_add(from);
+                        let mut seen = fifo.run(first, count).to_vec();
+                        // What does not lie in one piece lies in two.
+                        seen.extend_from_slice(fifo.run(first.wrapping_add(seen.len()), count - seen.len()));
+                        let expected: Vec<_> = model.iter().copied().skip(from).take(count).collect();
+                        prop_assert_eq!(seen, expected);
+                    }
+                    Step::PushAll(count) => {
+                        let mut values: Vec<_> = (0..count).map(|index| number * 10 + index).collect();
+                        let room = fifo.capacity() - model.len();
+                        prop_assert_eq!(fifo.push_all(&mut values), count <= room);
+                        if count <= room {
+                            prop_assert!(values.is_empty());
+                            model.extend((0..count).map(|index| number * 10 + index));
+                        }
+                    }
+                    Step::While(count, stop) => {
+                        let mut taken = vec![0];
+                        let look = |one: &usize, entry: &usize| (*entry % 7 != stop).then_some(*one);
+                        let beside = vec![1; count];
+                        let mut popped = fifo.pop_beside(&beside, &mut taken, look, |entry, one| entry * one);
+                        let rest = &beside[popped..];
+                        popped += fifo.pop_beside(rest, &mut taken, look, |entry, one| entry * one);
+                        let mut expected = vec![0];
+                        while expected.len() <= count && model.front().is_some_and(|entry| entry % 7 != stop) {
+                            expected.extend(model.pop_front());
+                        }
+                        prop_assert_eq!(popped + 1, taken.len());
+                        prop_assert_eq!(taken, expected);
+                    }
                     Step::Run(count) => {
                         let mut taken = Vec::new();
-                        fifo.pop_run(count, |entry| taken.push(entry));
+                        fifo.pop_into(count, &mut taken);
                         let expected: Vec<_> = model.drain(..model.len().min(count)).collect();
                         prop_assert_eq!(taken, expected);
                     }

@@ -1,7 +1,18 @@
 //! The receive side: receive, recycle, refill.
 //!
-//! The ring's slots hold the frames that the device may write to. They are fed from the queue's pool in its order, first
-//! in, first out, so that the buffers of a long packet follow each other in memory where that is possible.
+//! All frames that are not in other hands wait in one queue, in which the ring is the front part:
+//!
+//! ```text
+//!        head                offered                 tail
+//!   ──────┼─────────────────────┼──────────────────────┼──────
+//!         │  the device's: one  │  spare: back from    │
+//!         │  descriptor each    │  whoever had them    │
+//! ```
+//!
+//! Receiving takes frames from the front, recycling adds them at the end, and a refill moves `offered` on and writes the
+//! descriptors; no frame is moved for it. Positions in this queue and in the ring are the same numbers, modulo each one's
+//! size. First in is first out, so that the buffers of a long packet follow each other in memory where that is possible.
+#![allow(unsafe_code, reason = "a queue with a place for each frame of a pool takes them without a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -9,7 +20,7 @@ use std::sync::atomic::{Ordering, fence};
 use pagewire_bus::{DmaMapper, Iova};
 
 use super::chain::Chains;
-use super::descriptors::Descriptors;
+use super::descriptors::{Descriptor, Descriptors};
 use super::fifo::Fifo;
 use crate::dma::{DmaError, Frame, FramePool};
 use crate::life::Life;
@@ -39,6 +50,10 @@ pub struct Completion {
 pub trait RxDevice: Send {
     /// Second word: the device is done.
     const DONE: u64;
+    /// Second word: whichever of these bits say whether a packet is whole, in one buffer, and not damaged.
+    const PLAIN_MASK: u64;
+    /// Second word: what they are if so. With [`DONE`](Self::DONE).
+    const PLAIN: u64;
 
     /// A descriptor that offers a buffer.
     fn offer(buffer: Iova) -> [u64; 2];
@@ -56,9 +71,13 @@ pub trait RxDevice: Send {
 /// A receive queue of either family.
 pub struct Receiver<D: RxDevice> {
     descriptors: Descriptors,
-    /// The frame that each posted descriptor offers; its positions are the ring's indices.
-    slots: Fifo<Frame>,
-    /// Frames to post, in order.
+    /// The frames: first those that the device has, then the spare ones.
+    frames: Fifo<Frame>,
+    /// Position of the first spare frame, and of the next descriptor to write.
+    offered: usize,
+    /// Descriptors less one: one always stays free, because head equal to tail means an empty ring to the device.
+    most: usize,
+    /// The pool that the frames are from, now empty.
     pool: FramePool,
     chains: Chains,
     /// Frames are posted in batches of this many.
@@ -74,15 +93,22 @@ impl<D: RxDevice> Receiver<D> {
     pub(crate) fn new(
         mapper: &Arc<dyn DmaMapper>,
         size: u16,
-        pool: FramePool,
+        mut pool: FramePool,
         links: bool,
         life: Arc<Life>,
         device: impl FnOnce(&Descriptors) -> D,
     ) -> Result<Self, DmaError> {
         let size = usize::from(size);
         let descriptors = Descriptors::new(mapper, size)?;
+        let mut frames = Fifo::new(pool.total());
+        while let Some(frame) = pool.take() {
+            let pushed = frames.push(frame);
+            debug_assert!(pushed.is_ok(), "there is a place for each of the pool's frames");
+        }
         Ok(Self {
-            slots: Fifo::new(size),
+            frames,
+            offered: 0,
+            most: size - 1,
             pool,
             chains: Chains::new(size, links),
             batch: REFILL_BATCH.min(size / 4).max(1),
@@ -93,27 +119,78 @@ impl<D: RxDevice> Receiver<D> {
         })
     }
 
-    /// Posts all frames there are and have room, and tells the device.
+    /// Frames that the device has.
     #[inline]
-    fn post_spare(&mut self, count: usize) {
-        for _ in 0..count {
-            let Some(frame) = self.pool.take() else { break };
-            self.descriptors.write(self.slots.tail(), D::offer(frame.iova()));
-            let pushed = self.slots.push(frame);
-            debug_assert!(pushed.is_ok(), "room was checked before");
+    fn offered(&self) -> usize {
+        self.offered.wrapping_sub(self.frames.head())
+    }
+
+    /// Whether the device is done with the descriptor at `position`.
+    #[inline]
+    fn is_done(&self, position: usize) -> bool {
+        position != self.offered && self.descriptors.done_word(position) & D::DONE != 0
+    }
+
+    /// Offers the next `count` frames to the device, and tells it.
+    #[inline]
+    fn offer(&mut self, count: usize) {
+        let end = self.offered.wrapping_add(count);
+        while self.offered != end {
+            let frames = self.frames.run(self.offered, end.wrapping_sub(self.offered));
+            let descriptors = self.descriptors.run(self.offered, frames.len());
+            debug_assert!(!descriptors.is_empty(), "there are `count` spare frames");
+            for (descriptor, frame) in descriptors.iter().zip(frames) {
+                descriptor.write(D::offer(frame.iova()));
+            }
+            self.offered = self.offered.wrapping_add(descriptors.len());
         }
         self.counters.doorbells += 1;
         if self.life.is_running() {
             // The descriptors are written before the device is told of them.
             fence(Ordering::Release);
-            self.device.write_tail(self.descriptors.slot(self.slots.tail()));
+            self.device.write_tail(self.descriptors.slot(end));
         }
     }
 
-    /// One buffer of a packet that is damaged or not in a single buffer. Returns whether it completed a packet.
+    /// Hands out packets for as long as each is whole, in one buffer and undamaged: the short way. Returns how many; no
+    /// more than lie in one piece of the rings.
+    #[inline]
+    fn receive_plain(&mut self, max: usize, out: &mut Vec<Received>) -> usize {
+        let mut bytes = 0;
+        let look = |descriptor: &Descriptor, frame: &Frame| {
+            let second = descriptor.done_word();
+            let plain = second & D::PLAIN_MASK == D::PLAIN;
+            let said = D::completion([descriptor.first_word(), second]);
+            (plain && said.len as usize <= frame.capacity()).then_some(said)
+        };
+        let wrap = |frame, said: Completion| {
+            bytes += u64::from(said.len);
+            let mut received = Received { frame, rss_hash: said.rss_hash, end: true, verdict: said.verdict };
+            // It fits: `look` has compared.
+            let _ = received.frame.set_len(said.len as usize);
+            received
+        };
+        let head = self.frames.head();
+        let offered = self.descriptors.run(head, max.min(self.offered.wrapping_sub(head)));
+        let packets = self.frames.pop_beside(offered, out, look, wrap);
+        self.counters.bytes += bytes;
+        self.counters.buffers += packets as u64;
+        packets
+    }
+
+    /// One more buffer, of whatever packet; the device is done with it. Returns how many packets it completed.
     #[cold]
     #[inline(never)]
-    fn receive_chained(
+    fn receive_other(&mut self, out: &mut Vec<Received>) -> Option<usize> {
+        let position = self.frames.head();
+        let second = self.descriptors.done_word(position);
+        let said = D::completion([self.descriptors.first_word(position), second]);
+        let frame = self.frames.pop()?;
+        Some(usize::from(self.receive_buffer(position, frame, said, out)))
+    }
+
+    /// One buffer of any packet. Returns whether it completed a packet.
+    fn receive_buffer(
         &mut self,
         position: usize,
         mut frame: Frame,
@@ -166,30 +243,21 @@ impl<D: RxDevice> RxQueue for Receiver<D> {
     fn receive(&mut self, max: usize, out: &mut Vec<Received>) -> usize {
         let mut packets = 0;
         while packets < max {
-            let position = self.slots.head();
-            if position == self.slots.tail() {
+            if !self.chains.is_open() {
+                match self.receive_plain(max - packets, out) {
+                    0 => {}
+                    // There may be more, in another piece.
+                    some => {
+                        packets += some;
+                        continue;
+                    }
+                }
+            }
+            if !self.is_done(self.frames.head()) {
                 break;
             }
-            let second = self.descriptors.done_word(position);
-            if second & D::DONE == 0 {
-                break;
-            }
-            let said = D::completion([self.descriptors.first_word(position), second]);
-            let Some(mut frame) = self.slots.pop() else { break };
-            let plain = said.end && !said.damaged && !self.chains.is_open();
-            if plain && frame.set_len(said.len as usize).is_ok() {
-                self.counters.bytes += u64::from(said.len);
-                self.counters.buffers += 1;
-                out.push(Received {
-                    frame,
-                    rss_hash: said.rss_hash,
-                    end: true,
-                    verdict: said.verdict,
-                });
-                packets += 1;
-            } else {
-                packets += usize::from(self.receive_chained(position, frame, said, out));
-            }
+            let Some(completed) = self.receive_other(out) else { break };
+            packets += completed;
         }
         self.counters.packets += packets as u64;
         packets
@@ -197,29 +265,37 @@ impl<D: RxDevice> RxQueue for Receiver<D> {
 
     #[inline]
     fn recycle(&mut self, frame: Frame) {
-        if let Err(foreign) = self.pool.give(frame) {
-            drop(foreign);
+        if self.pool.owns(&frame) {
+            // SAFETY: there is a place for each of the pool's frames, and this one is in none.
+            unsafe { self.frames.push_unchecked(frame) };
+        }
+    }
+
+    #[inline]
+    fn recycle_all(&mut self, frames: &mut Vec<Frame>) {
+        let own = frames.iter().all(|frame| self.pool.owns(frame));
+        if !own || !self.frames.push_all(frames) {
+            frames.drain(..).for_each(|frame| self.recycle(frame));
         }
     }
 
     #[inline]
     fn refill(&mut self) {
-        let room = self.slots.capacity() - 1 - self.slots.len();
-        let count = room.min(self.pool.available());
-        let short = self.slots.len() < self.slots.capacity() / 2;
-        if count >= self.batch || (short && count != 0) {
-            self.post_spare(count);
+        let offered = self.offered();
+        let count = (self.most - offered).min(self.frames.len() - offered);
+        if count >= self.batch || (offered <= self.most / 2 && count != 0) {
+            self.offer(count);
         }
     }
 
     #[inline]
     fn posted(&self) -> usize {
-        self.slots.len() + self.chains.buffers()
+        self.offered() + self.chains.buffers()
     }
 
     #[inline]
     fn spare(&self) -> usize {
-        self.pool.available()
+        self.frames.len() - self.offered()
     }
 
     fn total(&self) -> usize {
@@ -234,17 +310,17 @@ impl<D: RxDevice> RxQueue for Receiver<D> {
 impl<D: RxDevice> Drop for Receiver<D> {
     fn drop(&mut self) {
         let confirmed = self.life.is_running() && self.device.disable();
-        let slots = std::mem::replace(&mut self.slots, Fifo::new(1));
+        let frames = std::mem::replace(&mut self.frames, Fifo::new(1));
         self.life
-            .retire((slots, self.chains.drain(), self.descriptors.memory()), confirmed);
+            .retire((frames, self.chains.drain(), self.descriptors.memory()), confirmed);
     }
 }
 
 impl<D: RxDevice> std::fmt::Debug for Receiver<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Receiver")
-            .field("slots", &self.slots)
-            .field("pool", &self.pool)
+            .field("offered", &self.offered())
+            .field("spare", &(self.frames.len() - self.offered()))
             .field("counters", &self.counters)
             .field("life", &self.life)
             .finish_non_exhaustive()

@@ -5,6 +5,11 @@
 //! and after every quarter ring, at a packet's last descriptor. Those positions are the *marks*. The device works in
 //! order, so a mark that is done vouches for everything before it: [`TxQueue::reap`] looks at marks and at
 //! nothing else.
+//!
+//! **Who owns what.** Frames and slices that are posted wait in two queues of their own, in the order they were
+//! posted; a mark knows how far each of them had come. So a reap moves what a mark covers in one go, and descriptors
+//! that own nothing (contexts, all but the last piece of a buffer) cost nothing.
+#![allow(unsafe_code, reason = "a ring with a free descriptor has room for its owner: no second test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -51,27 +56,38 @@ pub trait TxDevice: Send {
     fn disable(&mut self) -> bool;
 }
 
-/// What a posted descriptor keeps alive until the device is done with it.
-#[derive(Debug)]
-pub(crate) enum Slot {
-    /// Nothing: a context, or a piece of a buffer whose last piece holds it.
-    Nothing,
-    /// A frame, which goes back to who posted it.
-    Frame(Frame),
-    /// Bytes of a region; it stays mapped for that long.
-    Slice(#[expect(dead_code, reason = "held, not read")] GatherSlice),
+/// A descriptor that reports, and what it vouches for.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Position after it, among the descriptors.
+    end: usize,
+    /// How many frames were posted up to there, ever.
+    frames: usize,
+    /// How many slices.
+    slices: usize,
 }
 
 /// A transmit queue of either family.
 pub struct Transmitter<D: TxDevice> {
     descriptors: Descriptors,
-    /// What each posted descriptor owns; its positions are the ring's indices.
-    slots: Fifo<Slot>,
-    /// Positions after the last descriptor of each packet that reports.
-    marks: Fifo<usize>,
+    /// Position of the next descriptor to write: how many were written, ever.
+    tail: usize,
+    /// Position of the first descriptor that is not known to be done.
+    head: usize,
+    /// Position at which the ring is full: one descriptor always stays free, because head equal to tail means an empty ring
+    /// to the device.
+    full: usize,
+    /// Position from which on a mark is due.
+    mark_due: usize,
+    /// Frames that are posted; never more than there are descriptors posted.
+    frames: Fifo<Frame>,
+    /// Slices that are posted; never more than there are descriptors posted.
+    slices: Fifo<GatherSlice>,
+    /// Reports that are asked for; never more than there are descriptors posted.
+    marks: Fifo<Mark>,
     /// Position that the tail register has.
     rung: usize,
-    /// Position of the last mark.
+    /// Position after the last mark.
     marked: usize,
     /// The context that the device has.
     context: Option<[u64; 2]>,
@@ -90,10 +106,16 @@ impl<D: TxDevice> Transmitter<D> {
         life: Arc<Life>,
         device: impl FnOnce(&Descriptors) -> D,
     ) -> Result<Self, DmaError> {
-        let descriptors = Descriptors::new(mapper, size.into())?;
+        let size = usize::from(size);
+        let descriptors = Descriptors::new(mapper, size)?;
         Ok(Self {
-            slots: Fifo::new(size.into()),
-            marks: Fifo::new(size.into()),
+            tail: 0,
+            head: 0,
+            full: size - 1,
+            mark_due: size / 4,
+            frames: Fifo::new(size),
+            slices: Fifo::new(size),
+            marks: Fifo::new(size),
             rung: 0,
             marked: 0,
             context: None,
@@ -105,34 +127,36 @@ impl<D: TxDevice> Transmitter<D> {
         })
     }
 
-    /// Free descriptors. One always stays free: head equal to tail means an empty ring to the device.
+    /// Free descriptors.
     #[inline]
     fn free(&self) -> usize {
-        self.slots.capacity() - 1 - self.slots.len()
+        self.full - self.tail
     }
 
-    /// Writes the next descriptor and stores what it owns. The caller made sure that there is room.
+    /// Writes the next descriptor. The caller made sure that there is one.
     #[inline]
-    fn push(&mut self, words: [u64; 2], slot: Slot) {
-        self.descriptors.write(self.slots.tail(), words);
-        let pushed = self.slots.push(slot);
-        debug_assert!(pushed.is_ok(), "room was checked before");
+    fn push(&mut self, words: [u64; 2]) {
+        debug_assert!(self.free() > 0, "room was checked before");
+        self.descriptors.write(self.tail, words);
+        self.tail += 1;
     }
 
-    /// Whether enough was posted since the last mark to be worth another one.
+    /// Asks for a report where enough was posted since the last one.
     #[inline]
-    fn mark_is_due(&self) -> bool {
-        self.slots.tail().wrapping_sub(self.marked) >= self.slots.capacity() / 4
+    fn mark_if_due(&mut self) {
+        if self.tail >= self.mark_due {
+            self.mark();
+        }
     }
 
     /// Asks for a report on the last descriptor posted, which the device does not own yet.
-    #[inline]
     fn mark(&mut self) {
-        let end = self.slots.tail();
-        self.descriptors.add_bits(end.wrapping_sub(1), D::REPORT);
-        let pushed = self.marks.push(end);
+        self.descriptors.add_bits(self.tail - 1, D::REPORT);
+        let mark = Mark { end: self.tail, frames: self.frames.tail(), slices: self.slices.tail() };
+        let pushed = self.marks.push(mark);
         debug_assert!(pushed.is_ok(), "there are fewer marks than descriptors");
-        self.marked = end;
+        self.marked = self.tail;
+        self.mark_due = self.tail + self.frames.capacity() / 4;
     }
 
     /// One frame in one descriptor, as it is: the short way.
@@ -143,12 +167,12 @@ impl<D: TxDevice> Transmitter<D> {
         }
         let len = frame.len() as u32;
         let word = D::data(&TxOffload::None, len) | D::END | u64::from(len);
-        self.push([frame.iova().0, word], Slot::Frame(frame));
-        self.counters.packets += 1;
+        self.push([frame.iova().0, word]);
+        // SAFETY: there are at most as many posted frames as posted descriptors. One of those was free, and the queue
+        // has room for as many frames as the ring has descriptors.
+        unsafe { self.frames.push_unchecked(frame) };
         self.counters.bytes += u64::from(len);
-        if self.mark_is_due() {
-            self.mark();
-        }
+        self.mark_if_due();
         Ok(())
     }
 
@@ -164,7 +188,7 @@ impl<D: TxDevice> Transmitter<D> {
         };
         let context = D::context(&plan.offload, plan.work_len()).filter(|words| self.context != Some(*words));
         let needed = plan.descriptors + usize::from(context.is_some());
-        if needed >= self.slots.capacity() {
+        if needed > self.frames.capacity() - 1 {
             return self.refuse(header);
         }
         if needed > self.free() {
@@ -175,45 +199,40 @@ impl<D: TxDevice> Transmitter<D> {
         }
 
         if let Some(words) = context {
-            self.push(words, Slot::Nothing);
+            self.push(words);
             self.context = context;
             self.counters.contexts += 1;
         }
         let common = D::data(&plan.offload, plan.work_len());
-        let end = self.slots.tail().wrapping_add(plan.descriptors);
+        let last = self.tail + plan.descriptors - 1;
         let mut others = payload.len();
         let pieces = plan.pieces::<D>(header.iova(), header.len() as u32, others == 0);
-        self.push_buffer(pieces, common, end, Slot::Frame(header));
+        self.push_buffer(pieces, common, last);
+        let pushed = self.frames.push(header);
+        debug_assert!(pushed.is_ok(), "there are fewer frames than descriptors");
         for slice in payload.drain(..) {
             others -= 1;
             let pieces = plan.pieces::<D>(slice.iova(), slice.len(), others == 0);
-            self.push_buffer(pieces, common, end, Slot::Slice(slice));
+            self.push_buffer(pieces, common, last);
+            let pushed = self.slices.push(slice);
+            debug_assert!(pushed.is_ok(), "there are fewer slices than descriptors");
         }
-        debug_assert_eq!(self.slots.tail(), end, "the plan counted right");
+        debug_assert_eq!(self.tail, last + 1, "the plan counted right");
 
-        self.counters.packets += 1;
         self.counters.bytes += u64::from(plan.len);
         self.after_segment = matches!(plan.offload, TxOffload::Segment(..));
         self.counters.segments += u64::from(self.after_segment);
-        if self.mark_is_due() {
-            self.mark();
-        }
+        self.mark_if_due();
         Ok(())
     }
 
-    /// The descriptors of one buffer; the last of them keeps `owner`. The packet ends before position `end`.
+    /// The descriptors of one buffer. The packet ends with the one at position `last`.
     #[inline]
-    fn push_buffer(&mut self, mut pieces: Pieces, common: u64, end: usize, owner: Slot) {
-        let last = end.wrapping_sub(1);
-        let word = |position, bytes| common | if position == last { D::END } else { 0 } | u64::from(bytes);
-        let Some((mut start, mut bytes)) = pieces.next() else {
-            return;
-        };
-        for (next_start, next_bytes) in pieces {
-            self.push([start.0, word(self.slots.tail(), bytes)], Slot::Nothing);
-            (start, bytes) = (next_start, next_bytes);
+    fn push_buffer(&mut self, pieces: Pieces, common: u64, last: usize) {
+        for (start, bytes) in pieces {
+            let end = if self.tail == last { D::END } else { 0 };
+            self.push([start.0, common | end | u64::from(bytes)]);
         }
-        self.push([start.0, word(self.slots.tail(), bytes)], owner);
     }
 
     /// A packet that the device can never take.
@@ -253,69 +272,65 @@ impl<D: TxDevice> TxQueue for Transmitter<D> {
 
     #[inline]
     fn doorbell(&mut self) {
-        let tail = self.slots.tail();
-        if tail == self.rung {
+        if self.tail == self.rung {
             return;
         }
-        if tail != self.marked {
+        if self.tail != self.marked {
             self.mark();
         }
-        self.rung = tail;
+        self.rung = self.tail;
         self.counters.doorbells += 1;
         if self.life.is_running() {
             // The descriptors, and the packets they name, are written before the device is told of them.
             fence(Ordering::Release);
-            self.device.write_tail(self.descriptors.slot(tail));
+            self.device.write_tail(self.descriptors.slot(self.tail));
         }
     }
 
     #[inline]
     fn reap(&mut self, freed: &mut Vec<Frame>) -> usize {
-        let mut end = self.slots.head();
+        let mut last = None;
         while let Some(&mark) = self.marks.first() {
-            if self.descriptors.done_word(mark.wrapping_sub(1)) & D::DONE == 0 {
+            if self.descriptors.done_word(mark.end - 1) & D::DONE == 0 {
                 break;
             }
-            end = mark;
-            self.marks.pop();
+            last = self.marks.pop();
         }
-        let count = end.wrapping_sub(self.slots.head());
-        if count != 0 {
-            freed.reserve(count);
-            self.slots.pop_run(count, |slot| {
-                if let Slot::Frame(frame) = slot {
-                    freed.push(frame);
-                }
-            });
+        let Some(mark) = last else { return 0 };
+        let count = mark.end - self.head;
+        self.head = mark.end;
+        self.full = mark.end + self.frames.capacity() - 1;
+        self.frames.pop_into(mark.frames.wrapping_sub(self.frames.head()), freed);
+        while self.slices.head() != mark.slices {
+            drop(self.slices.pop());
         }
         count
     }
 
     #[inline]
     fn posted(&self) -> usize {
-        self.slots.len()
+        self.tail - self.head
     }
 
     fn counters(&self) -> TxCounters {
-        TxCounters {
-            descriptors: self.slots.tail() as u64,
-            ..self.counters
-        }
+        // Each packet has one frame, each descriptor moved the tail on by one.
+        TxCounters { packets: self.frames.tail() as u64, descriptors: self.tail as u64, ..self.counters }
     }
 }
 
 impl<D: TxDevice> Drop for Transmitter<D> {
     fn drop(&mut self) {
         let confirmed = self.life.is_running() && self.device.disable();
-        let slots = std::mem::replace(&mut self.slots, Fifo::new(1));
-        self.life.retire((slots, self.descriptors.memory()), confirmed);
+        let frames = std::mem::replace(&mut self.frames, Fifo::new(1));
+        let slices = std::mem::replace(&mut self.slices, Fifo::new(1));
+        self.life.retire((frames, slices, self.descriptors.memory()), confirmed);
     }
 }
 
 impl<D: TxDevice> std::fmt::Debug for Transmitter<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transmitter")
-            .field("slots", &self.slots)
+            .field("posted", &(self.tail - self.head))
             .field("counters", &self.counters)
             .field("life", &self.life)
             .finish_non_exhaustive()
