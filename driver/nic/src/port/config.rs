@@ -17,7 +17,7 @@ pub struct NicConfig {
     pub rx_frames: u32,
     /// The largest frame that is taken, Ethernet header included, Ethernet checksum not; up to 9018.
     pub max_frame: u16,
-    /// Take frames for other stations too.
+    /// Take frames for other stations too. Broadcast and multicast are always taken.
     pub promiscuous: bool,
     /// Take coalesced TCP segments: packets of up to 64 KiB over many buffers.
     pub coalesce: bool,
