@@ -24,8 +24,11 @@ pub(crate) struct Layout {
     /// Registers whose writes act on another register.
     pub(crate) partners: &'static [(&'static Register, &'static Register)],
     /// Octet counters in two halves.
-    pub(crate) wide: &'static [(&'static Register, &'static Register)],
+    pub(crate) wide: &'static [WideRows],
 }
+
+/// The rows of a 64-bit counter, low half and high half.
+pub(crate) type WideRows = (&'static Register, &'static Register);
 
 /// A write that reached a register.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +54,26 @@ struct Wide {
     latched: AtomicU64,
 }
 
+impl Wide {
+    fn read(&self, is_low: bool) -> u32 {
+        if is_low {
+            let count = self.count.load(Ordering::Relaxed);
+            self.latched.store(count, Ordering::Relaxed);
+            return count as u32;
+        }
+        let latched = self.latched.swap(0, Ordering::Relaxed);
+        self.count.fetch_sub(latched, Ordering::Relaxed);
+        (latched >> 32) as u32
+    }
+}
+
 /// The values of one device's registers.
 #[derive(Debug)]
 pub(crate) struct RegisterFile {
     layout: &'static Layout,
     values: Box<[AtomicU32]>,
-    wide: Box<[Wide]>,
+    /// By place in the layout's list, then by element.
+    wide: Box<[Box<[Wide]>]>,
     /// Counts writes, so that who derives something from registers knows when to derive it again.
     changes: AtomicU64,
 }
@@ -70,7 +87,7 @@ impl RegisterFile {
             wide: layout
                 .wide
                 .iter()
-                .flat_map(|(low, _)| (0..count(low)).map(|_| Wide::default()))
+                .map(|(low, _)| (0..count(low)).map(|_| Wide::default()).collect())
                 .collect(),
             changes: AtomicU64::new(1),
         };
@@ -85,7 +102,7 @@ impl RegisterFile {
                 self.set(row, index, row.reset_at(index));
             }
         }
-        for wide in &self.wide {
+        for wide in self.wide.iter().flatten() {
             wide.count.store(0, Ordering::Relaxed);
             wide.latched.store(0, Ordering::Relaxed);
         }
@@ -149,13 +166,13 @@ impl RegisterFile {
         }
     }
 
-    /// Counts `by` octets in a counter of two halves, named by its low one.
+    /// Counts `by` octets in a counter of two halves, named by its place in the layout's list.
     #[inline]
-    pub(crate) fn count_wide(&self, low: &Register, index: u32, by: u64) {
+    pub(crate) fn count_wide(&self, place: usize, index: u32, by: u64) {
         if by != 0
-            && let Some((slot, _)) = self.wide_slot(low.at(index))
+            && let Some(wide) = self.wide.get(place).and_then(|wide| wide.get(index as usize))
         {
-            self.wide[slot].count.fetch_add(by, Ordering::Relaxed);
+            wide.count.fetch_add(by, Ordering::Relaxed);
         }
     }
 
@@ -168,8 +185,8 @@ impl RegisterFile {
             return 0;
         };
         let row = row.canonical();
-        if let Some((slot, is_low)) = self.wide_slot(row.at(index)) {
-            return self.read_wide(slot, is_low);
+        if let Some((wide, is_low)) = self.wide_of(row, index) {
+            return wide.read(is_low);
         }
         match row.access {
             Access::ReadClear => self.values[row.at(index) as usize / 4].swap(0, Ordering::AcqRel),
@@ -231,31 +248,16 @@ impl RegisterFile {
         found.map(|(_, to)| *to)
     }
 
-    /// Which wide counter has a half at `offset`, and whether it is the low half.
-    fn wide_slot(&self, offset: u32) -> Option<(usize, bool)> {
-        let mut before = 0;
-        for (low, high) in self.layout.wide {
-            if let Some(index) = low.contains(offset) {
-                return Some((before + index as usize, true));
-            }
-            if let Some(index) = high.contains(offset) {
-                return Some((before + index as usize, false));
-            }
-            before += low.count as usize;
-        }
-        None
-    }
-
-    fn read_wide(&self, slot: usize, is_low: bool) -> u32 {
-        let wide = &self.wide[slot];
-        if is_low {
-            let count = wide.count.load(Ordering::Relaxed);
-            wide.latched.store(count, Ordering::Relaxed);
-            return count as u32;
-        }
-        let latched = wide.latched.swap(0, Ordering::Relaxed);
-        wide.count.fetch_sub(latched, Ordering::Relaxed);
-        (latched >> 32) as u32
+    /// The wide counter that a register is a half of, and whether it is the low half.
+    fn wide_of(&self, row: &Register, index: u32) -> Option<(&Wide, bool)> {
+        let is = |half: &Register| half.offset == row.offset;
+        let place = self
+            .layout
+            .wide
+            .iter()
+            .position(|(low, high)| is(low) || is(high))?;
+        let wide = self.wide.get(place)?.get(index as usize)?;
+        Some((wide, is(self.layout.wide[place].0)))
     }
 }
 

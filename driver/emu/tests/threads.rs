@@ -27,7 +27,10 @@ fn drive(raw: &mut Raw, to: [u8; 6], quiet: impl Fn(u32) -> bool) -> u32 {
     raw.post(32);
     let mut posted = 32;
     loop {
-        assert!(began.elapsed() < LIMIT, "sent {sent}, reaped {reaped}, received {received}");
+        assert!(
+            began.elapsed() < LIMIT,
+            "sent {sent}, reaped {reaped}, received {received}"
+        );
         let mut idle = true;
         while sent < FRAMES && sent - reaped < 16 {
             let at = (sent % 16) as usize * 2048;
@@ -135,7 +138,10 @@ fn a_queue_can_be_switched_off_while_it_is_busy() {
         a.bar.write32(ixgbe::TDBAH.at(0), (a.tx.memory.iova >> 32) as u32);
         a.bar.write32(ixgbe::TDH.at(0), 0);
         a.bar.write32(ixgbe::TDT.at(0), 0);
-        a.bar.write32(ixgbe::TXDCTL.at(0), ixgbe::Txdctl::new().with_enable(true).into_bits());
+        a.bar.write32(
+            ixgbe::TXDCTL.at(0),
+            ixgbe::Txdctl::new().with_enable(true).into_bits(),
+        );
         a.tx.next = 0;
         assert!(round < 50);
     }

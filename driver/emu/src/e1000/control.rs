@@ -29,12 +29,7 @@ static LAYOUT: Layout = Layout {
     lookup: spec::lookup,
     len: spec::BAR0_LEN,
     partners: &[(&spec::IMC, &spec::IMS), (&spec::ICS, &spec::ICR)],
-    wide: &[
-        (&spec::GORCL, &spec::GORCH),
-        (&spec::GOTCL, &spec::GOTCH),
-        (&spec::TORL, &spec::TORH),
-        (&spec::TOTL, &spec::TOTH),
-    ],
+    wide: &counters::WIDE,
 };
 
 static RINGS: [RingRows; 2] = [

@@ -6,7 +6,22 @@ use spec::Icr;
 
 use crate::device::Device;
 use crate::receive::State;
+use crate::registers::WideRows;
 use crate::transmit::TxStats;
+
+/// Octet counters in two halves.
+pub(super) static WIDE: [WideRows; 4] = [
+    (&spec::GORCL, &spec::GORCH),
+    (&spec::GOTCL, &spec::GOTCH),
+    (&spec::TORL, &spec::TORH),
+    (&spec::TOTL, &spec::TOTH),
+];
+
+// Their places in the list.
+const GORC: usize = 0;
+const GOTC: usize = 1;
+const TOR: usize = 2;
+const TOT: usize = 3;
 
 const SENT_BY_LEN: [&Register; 6] = [
     &spec::PTC64,
@@ -30,8 +45,8 @@ pub(super) fn sent(device: &Device, stats: &TxStats) {
     if stats.frames > 0 {
         registers.count(&spec::GPTC, 0, stats.frames);
         registers.count(&spec::TPT, 0, stats.frames);
-        registers.count_wide(&spec::GOTCL, 0, stats.octets);
-        registers.count_wide(&spec::TOTL, 0, stats.octets);
+        registers.count_wide(GOTC, 0, stats.octets);
+        registers.count_wide(TOT, 0, stats.octets);
         registers.count(&spec::TSCTC, 0, stats.segmented);
         registers.count(&spec::MPTC, 0, stats.multicast);
         registers.count(&spec::BPTC, 0, stats.broadcast);
@@ -47,9 +62,9 @@ pub(super) fn sent(device: &Device, stats: &TxStats) {
 pub(super) fn received(device: &Device, state: &mut State) {
     let registers = &device.registers;
     let stats = std::mem::take(&mut state.stats);
-    state.queues[0] = Default::default();
+    (state.queues[0], state.touched) = (Default::default(), 0);
     registers.count(&spec::TPR, 0, stats.seen);
-    registers.count_wide(&spec::TORL, 0, stats.seen_octets);
+    registers.count_wide(TOR, 0, stats.seen_octets);
     registers.count(&spec::RUC, 0, stats.undersized);
     registers.count(&spec::ROC, 0, stats.oversized);
     if stats.no_descriptors > 0 {
@@ -62,7 +77,7 @@ pub(super) fn received(device: &Device, state: &mut State) {
         return;
     }
     registers.count(&spec::GPRC, 0, stats.frames);
-    registers.count_wide(&spec::GORCL, 0, stats.octets);
+    registers.count_wide(GORC, 0, stats.octets);
     registers.count(&spec::MPRC, 0, stats.multicast);
     registers.count(&spec::BPRC, 0, stats.broadcast);
     for (row, count) in RECEIVED_BY_LEN.into_iter().zip(stats.by_len) {

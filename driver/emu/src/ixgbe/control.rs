@@ -37,16 +37,7 @@ static LAYOUT: Layout = Layout {
         (&spec::EICS, &spec::EICR),
         (&spec::EIMC_EX, &spec::EIMS_EX),
     ],
-    wide: &[
-        (&spec::GORCL, &spec::GORCH),
-        (&spec::GOTCL, &spec::GOTCH),
-        (&spec::TORL, &spec::TORH),
-        (&spec::RXNFGBCL, &spec::RXNFGBCH),
-        (&spec::RXDGBCL, &spec::RXDGBCH),
-        (&spec::TXDGBCL, &spec::TXDGBCH),
-        (&spec::QBRC_L, &spec::QBRC_H),
-        (&spec::QBTC_L, &spec::QBTC_H),
-    ],
+    wide: &counters::WIDE,
 };
 
 static RINGS: [RingRows; 2] = [

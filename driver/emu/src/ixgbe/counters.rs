@@ -6,7 +6,30 @@ use spec::{Eicr, IvarByte, Srrctl};
 
 use crate::device::Device;
 use crate::receive::State;
+use crate::registers::WideRows;
 use crate::transmit::TxStats;
+
+/// Octet counters in two halves.
+pub(super) static WIDE: [WideRows; 8] = [
+    (&spec::GORCL, &spec::GORCH),
+    (&spec::GOTCL, &spec::GOTCH),
+    (&spec::TORL, &spec::TORH),
+    (&spec::RXNFGBCL, &spec::RXNFGBCH),
+    (&spec::RXDGBCL, &spec::RXDGBCH),
+    (&spec::TXDGBCL, &spec::TXDGBCH),
+    (&spec::QBRC_L, &spec::QBRC_H),
+    (&spec::QBTC_L, &spec::QBTC_H),
+];
+
+// Their places in the list.
+const GORC: usize = 0;
+const GOTC: usize = 1;
+const TOR: usize = 2;
+const RXNFGBC: usize = 3;
+const RXDGBC: usize = 4;
+const TXDGBC: usize = 5;
+const QBRC: usize = 6;
+const QBTC: usize = 7;
 
 const SENT_BY_LEN: [&Register; 6] = [
     &spec::PTC64,
@@ -50,10 +73,10 @@ pub(super) fn sent(device: &Device, queue: usize, stats: &TxStats) {
         for row in [&spec::GPTC, &spec::TPT, &spec::TXDGPC] {
             registers.count(row, 0, stats.frames);
         }
-        registers.count_wide(&spec::GOTCL, 0, stats.octets);
-        registers.count_wide(&spec::TXDGBCL, 0, stats.octets);
+        registers.count_wide(GOTC, 0, stats.octets);
+        registers.count_wide(TXDGBC, 0, stats.octets);
         registers.count(&spec::QPTC, counters, stats.frames);
-        registers.count_wide(&spec::QBTC_L, counters, stats.octets);
+        registers.count_wide(QBTC, counters, stats.octets);
         registers.count(&spec::MPTC, 0, stats.multicast);
         registers.count(&spec::BPTC, 0, stats.broadcast);
         for (row, count) in SENT_BY_LEN.into_iter().zip(stats.by_len) {
@@ -70,9 +93,9 @@ pub(super) fn received(device: &Device, state: &mut State) {
     let stats = std::mem::take(&mut state.stats);
     if stats.frames > 0 {
         registers.count(&spec::GPRC, 0, stats.frames);
-        registers.count_wide(&spec::GORCL, 0, stats.octets);
+        registers.count_wide(GORC, 0, stats.octets);
         registers.count(&spec::RXDGPC, 0, stats.frames);
-        registers.count_wide(&spec::RXDGBCL, 0, stats.octets);
+        registers.count_wide(RXDGBC, 0, stats.octets);
         registers.count(&spec::MPRC, 0, stats.multicast);
         registers.count(&spec::BPRC, 0, stats.broadcast);
         registers.count(&spec::XEC, 0, stats.bad_checksum);
@@ -83,21 +106,21 @@ pub(super) fn received(device: &Device, state: &mut State) {
     for row in [&spec::TPR, &spec::RXNFGPC] {
         registers.count(row, 0, stats.seen);
     }
-    for row in [&spec::TORL, &spec::RXNFGBCL] {
-        registers.count_wide(row, 0, stats.seen_octets);
-    }
+    registers.count_wide(TOR, 0, stats.seen_octets);
+    registers.count_wide(RXNFGBC, 0, stats.seen_octets);
     registers.count(&spec::RUC, 0, stats.undersized);
     registers.count(&spec::ROC, 0, stats.oversized);
     let mut causes = 0;
-    if stats.frames + stats.no_descriptors > 0 {
-        for (queue, counts) in state.queues.iter_mut().enumerate() {
-            if counts.frames + counts.dropped == 0 {
-                continue;
-            }
-            let counts = std::mem::take(counts);
-            let counters = mapped(device, &spec::RQSMR, queue);
-            registers.count(&spec::QPRC, counters, counts.frames);
-            registers.count_wide(&spec::QBRC_L, counters, counts.octets);
+    let mut touched = std::mem::take(&mut state.touched);
+    while touched != 0 {
+        let queue = touched.trailing_zeros() as usize;
+        touched &= touched - 1;
+        let counts = std::mem::take(&mut state.queues[queue]);
+        let counters = mapped(device, &spec::RQSMR, queue);
+        registers.count(&spec::QPRC, counters, counts.frames);
+        registers.count_wide(QBRC, counters, counts.octets);
+        causes |= cause(device, queue, false);
+        if counts.dropped > 0 {
             // With Drop_En the queue drops; without it the packet buffer fills up and the MAC does.
             let split = Srrctl::from_bits(registers.get(&spec::SRRCTL, queue as u32));
             if split.drop_en() {
@@ -105,10 +128,7 @@ pub(super) fn received(device: &Device, state: &mut State) {
             } else {
                 registers.count(&spec::MPC, 0, counts.dropped);
             }
-            causes |= cause(device, queue, false);
-            if counts.dropped > 0 {
-                causes |= Eicr::new().with_rx_miss(true).into_bits();
-            }
+            causes |= Eicr::new().with_rx_miss(true).into_bits();
         }
     }
     registers.raise(&spec::EICR, causes);

@@ -3,7 +3,7 @@
 //! Two posted ranges that share a sampled byte overlap; two that do not share one overlap at most in
 //! between, by less than 64 bytes. So a report is never false, and a frame posted twice is always caught: it
 //! is aligned, or longer than 64 bytes. A bit costs one 512th of the memory it watches, and marking a
-//! 16 KiB buffer four atomic operations.
+//! 16 KiB buffer four plain stores.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,7 +37,11 @@ impl Occupancy {
     #[inline]
     pub(super) fn clear(&self, offset: usize, len: usize) {
         self.each_word(offset, len, |word, mask| {
-            word.fetch_and(!mask, Ordering::AcqRel);
+            if mask == !0 {
+                word.store(0, Ordering::Release);
+            } else {
+                word.fetch_and(!mask, Ordering::AcqRel);
+            }
         });
     }
 

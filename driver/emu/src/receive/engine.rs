@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) as_of: u64,
     pub(crate) stats: RxStats,
     pub(crate) queues: [QueueStats; MAX_QUEUES],
+    /// Queues with something to tell, one bit each.
+    pub(crate) touched: u64,
 }
 
 impl Default for State {
@@ -64,6 +66,7 @@ impl Default for State {
             as_of: 0,
             stats: RxStats::default(),
             queues: [QueueStats::default(); MAX_QUEUES],
+            touched: 0,
         }
     }
 }
@@ -185,7 +188,9 @@ impl<F: Family> Inlet for Batch<'_, F> {
         let state = &mut *self.state;
         state.stats.seen += 1;
         state.stats.seen_octets += octets;
-        let queue = &mut state.queues[number.min(MAX_QUEUES - 1)];
+        let number = number.min(MAX_QUEUES - 1);
+        let queue = &mut state.queues[number];
+        state.touched |= 1 << number;
         match placed {
             Placed::SourceFault => return Delivery::SourceFault,
             Placed::NoDescriptors => {
