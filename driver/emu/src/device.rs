@@ -48,6 +48,8 @@ pub(crate) trait Model: Sync + std::fmt::Debug {
     fn settings(&self, device: &Device, old: Option<Box<Rss>>) -> (Settings, Option<Box<Rss>>);
     /// Whether a queue may be sent from, beyond being on.
     fn may_transmit(&self, device: &Device) -> bool;
+    /// Whether short frames are padded.
+    fn pads(&self, device: &Device) -> bool;
     /// Whether a receive queue takes whole segments.
     fn coalesces(&self, device: &Device, queue: usize) -> bool;
     /// Statistics and interrupt causes of a batch that was sent.
@@ -319,6 +321,7 @@ impl Device {
         if !self.core.may_master(&reach) || !self.model.may_transmit(self) {
             return 0;
         }
+        engine.builder.pads = self.model.pads(self);
         engine.run::<F>(&self.core, queue, live, &reach, inlet)
     }
 

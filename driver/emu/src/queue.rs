@@ -160,7 +160,7 @@ impl Live {
     /// The first descriptor that software has not been told is done, and that names memory in the range; or
     /// the ring itself.
     pub(crate) fn holds(&self, start: u64, end: u64) -> Option<Held> {
-        if self.base < end && start < self.base + u64::from(self.slots) * 16 {
+        if self.base < end && start < self.base.saturating_add(u64::from(self.slots) * 16) {
             return Some(Held::Ring);
         }
         let (mut index, tail) = (self.reported.load(Ordering::Acquire), self.tail());

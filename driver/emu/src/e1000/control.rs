@@ -191,6 +191,10 @@ impl Model for Model82540 {
         Tctl::from_bits(device.registers.get(&spec::TCTL, 0)).en()
     }
 
+    fn pads(&self, device: &Device) -> bool {
+        Tctl::from_bits(device.registers.get(&spec::TCTL, 0)).psp()
+    }
+
     /// It has no coalescing; a receiver that takes long packets takes these.
     fn coalesces(&self, device: &Device, _queue: usize) -> bool {
         Rctl::from_bits(device.registers.get(&spec::RCTL, 0)).lpe()

@@ -5,9 +5,10 @@ use pagewire_spec::ixgbe as spec;
 use pagewire_spec::{Register, VENDOR_ID};
 use parking_lot::MutexGuard;
 use spec::{
-    Autoc, Ctrl, Dmatxctl, Eec, Eerd, Eicr, Links, Msca, Rah, Rfctl, Rscctl, Rxctrl, Rxdctl, Srrctl, Status,
+    Autoc, Ctrl, Dmatxctl, Eec, Eerd, Eicr, Hlreg0, Links, Msca, Rah, Rfctl, Rscctl, Rxctrl, Rxdctl, Srrctl,
+    Status,
 };
-use spec::{Swsm, Txdctl};
+use spec::{Swsm, Tdwbal, Txdctl};
 
 use super::descriptors::Ixgbe;
 use super::{counters, settings};
@@ -152,6 +153,8 @@ impl Model for Model82599 {
             if on && write.new != write.old {
                 device.misuse(|| format!("SRRCTL[{}] was changed while its queue is on", write.index));
             }
+        } else if write.is(&spec::TDWBAL) && Tdwbal::from_bits(write.new).head_wb_en() {
+            device.misuse(|| format!("TDWBAL[{}]: head write-back is not modelled", write.index));
         } else if write.is(&spec::RSCCTL) {
             coalescing(device, write.index, Rscctl::from_bits(write.new));
         } else if write.is(&spec::RXCTRL) && Rxctrl::from_bits(write.new).rxen() {
@@ -197,6 +200,10 @@ impl Model for Model82599 {
 
     fn may_transmit(&self, device: &Device) -> bool {
         Dmatxctl::from_bits(device.registers.get(&spec::DMATXCTL, 0)).te()
+    }
+
+    fn pads(&self, device: &Device) -> bool {
+        Hlreg0::from_bits(device.registers.get(&spec::HLREG0, 0)).txpaden()
     }
 
     fn coalesces(&self, device: &Device, queue: usize) -> bool {

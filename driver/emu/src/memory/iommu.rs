@@ -51,12 +51,12 @@ struct Mapping {
     end: u64,
     host: NonNull<u8>,
     direction: Direction,
-    /// Notices pages that are gone; on what the device reads.
-    watch: Watch,
+    /// Notices pages that are gone; on what the device only reads.
+    source: Option<Watch>,
     /// Bytes in posted descriptors; on what the device writes.
     occupied: Option<Occupancy>,
     /// At the strict level, on what the device writes.
-    shield: Option<Mutex<Shield>>,
+    shield: Option<Shield>,
     /// Whether this process can write there (known at the strict level only).
     writable_here: bool,
 }
@@ -69,6 +69,13 @@ unsafe impl Sync for Mapping {}
 /// Receive memory that is closed to software while it is posted.
 #[derive(Debug)]
 struct Shield {
+    /// Notices who touches a closed page.
+    watch: Watch,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug)]
+struct Pages {
     posted: Occupancy,
     /// One flag a page.
     closed: Box<[bool]>,
@@ -114,19 +121,19 @@ impl Iommu {
             return Err(BusError::Misaligned { start, len, page });
         }
         let writes = direction.device_writes();
-        let purpose = if writes { Purpose::Shield } else { Purpose::Source };
-        let shield = (writes && self.strict).then(|| {
-            Mutex::new(Shield {
+        let shield = (writes && self.strict).then(|| Shield {
+            watch: Watch::new(start, len, Purpose::Shield),
+            pages: Mutex::new(Pages {
                 posted: Occupancy::new(len),
                 closed: vec![false; len / page].into(),
-            })
+            }),
         });
         let mut mapping = Mapping {
             start: 0,
             end: 0,
             host: memory.start,
             direction,
-            watch: Watch::new(start, len, purpose),
+            source: (!writes).then(|| Watch::new(start, len, Purpose::Source)),
             occupied: writes.then(|| Occupancy::new(len)),
             shield,
             writable_here: self.strict && (writes || is_writable(start)),
@@ -197,12 +204,21 @@ impl Mapping {
 
     fn open_all(&self) {
         let Some(shield) = &self.shield else { return };
-        let mut shield = shield.lock();
-        for index in 0..shield.closed.len() {
-            if std::mem::take(&mut shield.closed[index]) {
-                self.watch.open(self.page(index), page_size());
+        let closed = &mut shield.pages.lock().closed;
+        for index in 0..closed.len() {
+            if std::mem::take(&mut closed[index]) {
+                shield.watch.open(self.page(index), page_size());
             }
         }
+    }
+
+    /// How often software touched closed pages since the last call, and the device's address of the first.
+    fn early_touches(&self) -> Option<(u64, u64)> {
+        let watch = &self.shield.as_ref()?.watch;
+        let (_, address) = watch.faults();
+        let count = watch.take_faults();
+        let offset = address.saturating_sub(self.host.as_ptr() as usize) as u64;
+        (count > 0).then(|| (count, self.start + offset))
     }
 }
 
@@ -226,7 +242,7 @@ impl Reach<'_> {
                 len,
             });
         }
-        let watch = (!mapping.direction.device_writes()).then(|| mapping.watch.view());
+        let watch = mapping.source.as_ref().map(Watch::view);
         // SAFETY: the range lies in a live mapping (`translate`), which cannot end while `self` is held; its
         // owner keeps the memory mapped until then. `Piece` borrows from `self`.
         Ok(unsafe { Piece::new(mapping.host.add(offset), len, watch) })
@@ -290,10 +306,11 @@ impl Reach<'_> {
             if !offset.is_multiple_of(64) || !len.is_multiple_of(64) {
                 return;
             }
-            shield.posted.mark(offset, len);
+            let mut pages = shield.pages.lock();
+            pages.posted.mark(offset, len);
             for page in offset / page_size()..(offset + len).div_ceil(page_size()) {
-                if !shield.closed[page] && shield.posted.is_full(page * page_size(), page_size()) {
-                    shield.closed[page] = mapping.watch.shield(mapping.page(page), page_size());
+                if !pages.closed[page] && pages.posted.is_full(page * page_size(), page_size()) {
+                    pages.closed[page] = shield.watch.shield(mapping.page(page), page_size());
                 }
             }
         });
@@ -304,10 +321,11 @@ impl Reach<'_> {
     pub(crate) fn unshield(&self, iova: u64, len: usize) -> Option<(u64, u64)> {
         let mut early = None;
         self.each_shield(iova, len, |mapping, shield, offset| {
-            shield.posted.clear(offset, len);
+            let mut pages = shield.pages.lock();
+            pages.posted.clear(offset, len);
             for page in offset / page_size()..(offset + len).div_ceil(page_size()) {
-                if std::mem::take(&mut shield.closed[page]) {
-                    mapping.watch.open(mapping.page(page), page_size());
+                if std::mem::take(&mut pages.closed[page]) {
+                    shield.watch.open(mapping.page(page), page_size());
                 }
             }
             early = mapping.early_touches();
@@ -321,11 +339,11 @@ impl Reach<'_> {
     }
 
     #[inline]
-    fn each_shield(&self, iova: u64, len: usize, act: impl FnOnce(&Mapping, &mut Shield, usize)) {
+    fn each_shield(&self, iova: u64, len: usize, act: impl FnOnce(&Mapping, &Shield, usize)) {
         if let Ok((mapping, offset)) = self.translate(iova, len)
             && let Some(shield) = &mapping.shield
         {
-            act(mapping, &mut shield.lock(), offset);
+            act(mapping, shield, offset);
         }
     }
 
@@ -385,17 +403,6 @@ impl Reach<'_> {
         let mapping = self.table.live.get(index).filter(|mapping| iova < mapping.end)?;
         self.recent[1].set(self.recent[0].replace(index));
         Some(mapping)
-    }
-}
-
-impl Mapping {
-    /// Count, and the device's address of the first touch.
-    fn early_touches(&self) -> Option<(u64, u64)> {
-        self.shield.as_ref()?;
-        let (_, address) = self.watch.faults();
-        let count = self.watch.take_faults();
-        let offset = address.saturating_sub(self.host.as_ptr() as usize) as u64;
-        (count > 0).then(|| (count, self.start + offset))
     }
 }
 

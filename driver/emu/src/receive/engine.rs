@@ -140,7 +140,7 @@ impl<F: Family> Inlet for Batch<'_, F> {
         if !state.settings.on || !self.core.may_master(&self.reach) {
             return Delivery::Filtered;
         }
-        if whole && !state.settings.whole_segments {
+        if whole && (!state.settings.whole_segments || state.settings.keep_fcs) {
             return Delivery::CutFirst;
         }
         if frame.len() < 60 || !whole && frame.len() > state.settings.max_frame {

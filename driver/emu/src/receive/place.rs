@@ -34,6 +34,9 @@ struct Source<'f> {
     head_at: usize,
     piece: usize,
     piece_at: usize,
+    /// What goes to memory behind the frame: its check sequence, or nothing.
+    fcs: [u8; 4],
+    fcs_at: usize,
 }
 
 impl Source<'_> {
@@ -52,6 +55,9 @@ impl Source<'_> {
             }
             self.piece += 1;
             self.piece_at = 0;
+        }
+        if self.fcs_at < self.fcs.len() && self.head_at == self.frame.head().len() {
+            self.fcs_at += room.write(at, &self.fcs[self.fcs_at..]);
         }
     }
 
@@ -84,11 +90,18 @@ pub(super) fn place<F: Family>(
             return Placed::NoDescriptors;
         }
     };
+    let (fcs, fcs_at) = if info.keep_fcs {
+        (fcs(frame.head()), 0)
+    } else {
+        ([0; 4], 4)
+    };
     let mut source = Source {
         frame,
         head_at: 0,
         piece: 0,
         piece_at: 0,
+        fcs,
+        fcs_at,
     };
     let (mut index, mut refused) = (head, None);
     for _ in 0..needed {
@@ -121,6 +134,16 @@ pub(super) fn place<F: Family>(
     }
     write_back::<F>(live, reach, &ring, (head, index), len, frame, info);
     Placed::Done
+}
+
+/// The frame check sequence (IEEE 802.3 §3.2.9), as it stands in memory.
+fn fcs(frame: &[u8]) -> [u8; 4] {
+    let crc = frame.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    });
+    (!crc).to_le_bytes()
 }
 
 /// Descriptors up to the one whose buffer cannot be written come back, empty and marked bad: a driver that
@@ -180,5 +203,13 @@ fn write_back<F: Family>(
         };
         ring.store(index, F::received(&slot));
         index = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_check_sequence_is_that_of_the_standard() {
+        assert_eq!(super::fcs(b"123456789"), 0xcbf4_3926_u32.to_le_bytes());
     }
 }

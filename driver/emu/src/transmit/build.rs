@@ -21,6 +21,8 @@ pub(crate) struct Builder {
     pub(super) contexts: [Option<Context>; 2],
     /// A descriptor of the packet at hand means nothing: it is not sent.
     pub(super) spoiled: bool,
+    /// Short frames are padded.
+    pub(crate) pads: bool,
     /// Frames are put together here.
     buffer: Vec<u8>,
     /// A segment's headers, as software left them and as those of the whole.
@@ -107,7 +109,7 @@ impl Builder {
                 return malformed("a checksum outside the frame");
             }
         }
-        let frame = &frame[..total.max(MIN_FRAME)];
+        let frame = &frame[..if self.pads { total.max(MIN_FRAME) } else { total }];
         stats.count(frame.len(), frame);
         Some(inlet.deliver(&WireFrame::single(frame, Checksums::Unverified)))
     }
@@ -137,7 +139,7 @@ impl Builder {
             None
         };
         let vouched = segment::left_sum_is_right(&self.header, plan);
-        if vouched && total - usize::from(plan.l2_len) <= MAX_IP {
+        if vouched && total >= MIN_FRAME && total - usize::from(plan.l2_len) <= MAX_IP {
             self.whole.clone_from(&self.header);
             if let Err(why) = segment::complete_whole(&mut self.whole, plan, payload_len) {
                 return bad_header(&why);
@@ -153,11 +155,11 @@ impl Builder {
         } else {
             Checksums::Unverified
         };
-        let mut last = Delivery::Accepted;
+        let (mut last, pads) = (Delivery::Accepted, self.pads);
         let cut = segment::cut(&self.header, pieces, plan, &mut self.buffer, |frame| {
             let padded;
             let mut frame = frame;
-            if frame.len() < MIN_FRAME {
+            if pads && frame.len() < MIN_FRAME {
                 padded = pad(frame);
                 frame = &padded;
             }

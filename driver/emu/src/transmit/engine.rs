@@ -59,7 +59,7 @@ pub(crate) fn len_class(octets: u64) -> usize {
 /// What one queue's engine keeps from batch to batch: contexts, and buffers that are reused.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
-    pub(super) builder: Builder,
+    pub(crate) builder: Builder,
     pub(super) parts: Vec<Part>,
     reports: Vec<(u32, u64)>,
     pub(crate) stats: TxStats,

@@ -1,0 +1,220 @@
+//! Register semantics, by the spec's tables: what is stored, what clears, what is reported.
+
+mod raw;
+
+use pagewire_bus::{Bar, Function};
+use pagewire_emu::sanitizer::Rule;
+use pagewire_emu::{EmulatedNic, Model, Options};
+use pagewire_spec::{Access, Register, e1000, ixgbe};
+use raw::{MAC_A, MAC_B, frame, pair};
+
+const MODELS: [(Model, &[Register]); 2] =
+    [(Model::E1000, e1000::REGISTERS), (Model::Ixgbe, ixgbe::REGISTERS)];
+
+/// Registers whose writes do more than store.
+const ACTIVE: [&str; 16] = [
+    "CTRL",
+    "CTRL_ALIAS",
+    "EECD",
+    "EEC",
+    "EERD",
+    "MDIC",
+    "AUTOC",
+    "MSCA",
+    "TXDCTL",
+    "RXDCTL",
+    "RCTL",
+    "TCTL",
+    "SWSM",
+    "RSCCTL",
+    "TDWBAL",
+    "RXCTRL",
+];
+
+#[test]
+fn every_plain_register_keeps_exactly_its_writable_bits() {
+    for (model, rows) in MODELS {
+        let nic = EmulatedNic::new(&Options::new(model, MAC_A));
+        let bar = nic.bar(0).expect("BAR 0");
+        for row in rows
+            .iter()
+            .filter(|row| row.access == Access::ReadWrite && !ACTIVE.contains(&row.name))
+        {
+            for index in [0, row.count - 1] {
+                let before = bar.read32(row.at(index));
+                for pattern in [0xffff_ffff, 0x5555_5555, 0] {
+                    bar.write32(row.at(index), pattern & row.writable);
+                    let expected = before & !row.writable | pattern & row.writable;
+                    assert_eq!(bar.read32(row.at(index)), expected, "{}[{index}]", row.name);
+                }
+            }
+        }
+        assert!(nic.report().is_clean(), "{}", nic.report());
+    }
+}
+
+#[test]
+fn every_write_to_a_read_only_register_is_reported_and_changes_nothing() {
+    for (model, rows) in MODELS {
+        let nic = EmulatedNic::new(&Options::new(model, MAC_A));
+        let bar = nic.bar(0).expect("BAR 0");
+        let mut reported = 0;
+        for row in rows.iter().filter(|row| row.access == Access::ReadOnly) {
+            let before = bar.read32(row.at(0));
+            bar.write32(row.at(0), !before);
+            reported += 1;
+            assert_eq!(nic.report().count(Rule::RegisterMisuse), reported, "{}", row.name);
+            assert_eq!(bar.read32(row.at(0)), before, "{}", row.name);
+        }
+        assert!(reported > 0);
+    }
+}
+
+#[test]
+fn every_register_has_its_reset_value_after_a_reset() {
+    for (model, rows) in MODELS {
+        let nic = EmulatedNic::new(&Options::new(model, MAC_A));
+        let bar = nic.bar(0).expect("BAR 0");
+        let plain = |row: &&Register| {
+            let loaded = ["RAL", "RAL_ALIAS", "RAH", "RAH_ALIAS", "STATUS", "SWSM"];
+            row.access == Access::ReadWrite && !loaded.contains(&row.name)
+        };
+        for row in rows
+            .iter()
+            .filter(plain)
+            .filter(|row| !ACTIVE.contains(&row.name))
+        {
+            bar.write32(row.at(row.count - 1), row.writable);
+        }
+        let reset = match model {
+            Model::E1000 => e1000::Ctrl::new().with_rst(true).into_bits(),
+            Model::Ixgbe => ixgbe::Ctrl::new().with_rst(true).into_bits(),
+        };
+        bar.write32(0, reset);
+        for row in rows.iter().filter(plain) {
+            for index in 0..row.count {
+                assert_eq!(
+                    bar.read32(row.at(index)),
+                    row.canonical().reset_at(index),
+                    "{}[{index}]",
+                    row.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_eeprom_is_read_word_by_word() {
+    let nic = EmulatedNic::new(&Options::new(Model::E1000, MAC_A));
+    let bar = nic.bar(0).expect("BAR 0");
+    let mut words = Vec::new();
+    for address in 0..=e1000::EEPROM_CHECKSUM_WORD {
+        bar.write32(
+            e1000::EERD.offset,
+            e1000::Eerd::new().with_start(true).with_addr(address).into_bits(),
+        );
+        let answer = e1000::Eerd::from_bits(bar.read32(e1000::EERD.offset));
+        assert!(answer.done());
+        words.push(answer.data());
+    }
+    let mac: Vec<u8> = words[..3].iter().flat_map(|word| word.to_le_bytes()).collect();
+    assert_eq!(mac, MAC_A);
+    assert_eq!(
+        words.iter().fold(0_u16, |sum, word| sum.wrapping_add(*word)),
+        e1000::EEPROM_SUM
+    );
+
+    let nic = EmulatedNic::new(&Options::new(Model::Ixgbe, MAC_A));
+    let bar = nic.bar(0).expect("BAR 0");
+    assert!(ixgbe::Eec::from_bits(bar.read32(ixgbe::EEC.offset)).auto_rd());
+    bar.write32(
+        ixgbe::EERD.offset,
+        ixgbe::Eerd::new().with_start(true).with_addr(0x3f).into_bits(),
+    );
+    assert!(ixgbe::Eerd::from_bits(bar.read32(ixgbe::EERD.offset)).done());
+    assert!(ixgbe::Rdrxctl::from_bits(bar.read32(ixgbe::RDRXCTL.offset)).dmaidone());
+}
+
+#[test]
+fn the_phy_answers_through_mdic() {
+    let (a, _b) = pair(Model::E1000);
+    let read = e1000::Mdic::new()
+        .with_op(e1000::Mdic::READ)
+        .with_phyadd(1)
+        .with_regadd(1);
+    a.bar.write32(e1000::MDIC.offset, read.into_bits());
+    let answer = e1000::Mdic::from_bits(a.read(&e1000::MDIC));
+    assert!(answer.ready() && !answer.error());
+    assert_eq!(answer.data() & 1 << 2, 1 << 2, "link");
+    a.assert_clean();
+}
+
+#[test]
+fn a_semaphore_is_taken_by_reading_it() {
+    let nic = EmulatedNic::new(&Options::new(Model::Ixgbe, MAC_A));
+    let bar = nic.bar(0).expect("BAR 0");
+    let smbi = || ixgbe::Swsm::from_bits(bar.read32(ixgbe::SWSM.offset)).smbi();
+    assert!(!smbi());
+    assert!(smbi());
+    bar.write32(ixgbe::SWSM.offset, 0);
+    assert!(!smbi());
+}
+
+#[test]
+fn causes_are_raised_cleared_by_reading_and_masked_in_pairs() {
+    let (mut a, mut b) = pair(Model::E1000);
+    b.post(8);
+    a.read(&e1000::ICR);
+    b.read(&e1000::ICR);
+    a.out.write(0, &frame(MAC_B, 100));
+    a.send(0, 100);
+    assert!(e1000::Icr::from_bits(a.read(&e1000::ICR)).txdw());
+    assert!(e1000::Icr::from_bits(b.read(&e1000::ICR)).rxt0());
+    assert_eq!(b.read(&e1000::ICR), 0);
+    b.bar.write32(e1000::IMS.offset, 0x90);
+    b.bar.write32(e1000::IMC.offset, 0x10);
+    assert_eq!(b.read(&e1000::IMS), 0x80);
+    b.bar.write32(e1000::ICS.offset, 0x80);
+    assert_eq!(b.read(&e1000::ICR), 0x80);
+
+    let (mut a, mut b) = pair(Model::Ixgbe);
+    b.post(8);
+    b.read(&ixgbe::EICR);
+    // Receive of queue 0 on vector 3.
+    b.bar.write32(ixgbe::IVAR.at(0), 0x83);
+    a.out.write(0, &frame(MAC_B, 100));
+    a.send(0, 100);
+    assert_eq!(b.read(&ixgbe::EICR), 1 << 3);
+    assert_eq!(b.read(&ixgbe::EICR), 0);
+    b.assert_clean();
+}
+
+#[test]
+fn the_check_sequence_goes_to_memory_when_it_is_not_stripped() {
+    let (mut a, mut b) = pair(Model::E1000);
+    let receive = e1000::Rctl::from_bits(b.read(&e1000::RCTL)).with_secrc(false);
+    b.bar.write32(e1000::RCTL.offset, receive.into_bits());
+    b.post(8);
+    // With its check sequence this frame is one byte longer than a buffer.
+    let sent = frame(MAC_B, 2045);
+    a.out.write(0, &sent);
+    a.send(0, 2045);
+    let (got, _) = b.received(0).expect("arrived");
+    assert_eq!(got.len(), 2049);
+    assert_eq!(got[..2045], sent);
+    assert_ne!(got[2045..], [0; 4]);
+    b.assert_clean();
+}
+
+#[test]
+fn a_device_that_may_not_pad_sends_short_frames_that_nobody_takes() {
+    let (mut a, mut b) = pair(Model::E1000);
+    b.post(8);
+    a.bar
+        .write32(e1000::TCTL.offset, e1000::Tctl::new().with_en(true).into_bits());
+    a.out.write(0, &frame(MAC_B, 42));
+    a.send(0, 42);
+    assert!(b.received(0).is_none());
+    assert_eq!(b.read(&e1000::RUC), 1);
+}
