@@ -319,6 +319,8 @@ impl Device {
         let Some(live) = live.as_ref() else { return 0 };
         let reach = self.core.iommu.hold();
         if !self.core.may_master(&reach) || !self.model.may_transmit(self) {
+            // What is published waits until it may be sent.
+            self.rung.fetch_or(1 << number, Ordering::Release);
             return 0;
         }
         engine.builder.pads = self.model.pads(self);

@@ -448,3 +448,61 @@ fn a_nic_may_be_connected_to_itself() {
         a.assert_clean();
     }
 }
+
+#[test]
+fn a_legacy_descriptor_inserts_one_checksum() {
+    let (mut a, mut b) = pair(Model::E1000);
+    b.post(8);
+    let mut sent = headers(MAC_B, true, Some(100), 4000);
+    sent.extend([7; 100]);
+    a.out.write(0, &sent);
+    // Software summed the IPv4 header; the device sums from the TCP header on.
+    let sum = sent[14..34]
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
+        .sum::<u32>();
+    a.out
+        .write(24, &(!((sum >> 16) + (sum & 0xffff)) as u16).to_be_bytes());
+    let word = e1000::TxLegacy::new()
+        .with_length(154)
+        .with_css(34)
+        .with_cso(50)
+        .with_ic(true)
+        .with_eop(true)
+        .with_ifcs(true)
+        .with_rs(true);
+    let slot = a.put([a.out.iova, word.into_bits()]);
+    a.ring();
+    a.step();
+    assert!(a.is_sent(slot));
+    let (got, word) = b.received(0).expect("arrived");
+    assert!(checksums_hold(&got));
+    assert_eq!(verdict(Model::E1000, word), (Some(true), Some(true)));
+    a.assert_clean();
+}
+
+#[test]
+fn transmit_queues_are_stepped_one_by_one() {
+    let (a, mut b) = pair(Model::Ixgbe);
+    b.post(8);
+    let queue = 5;
+    let ring = raw::Memory::new(&a.nic, 1024, pagewire_bus::Direction::Bidirectional);
+    a.bar.write32(ixgbe::TDBAL.at(queue), ring.iova as u32);
+    a.bar.write32(ixgbe::TDBAH.at(queue), (ring.iova >> 32) as u32);
+    a.bar.write32(ixgbe::TDLEN.at(queue), 1024);
+    a.bar.write32(
+        ixgbe::TXDCTL.at(queue),
+        ixgbe::Txdctl::new().with_enable(true).into_bits(),
+    );
+    a.bar.write32(ixgbe::TQSM.at(queue / 4), 0x0000_0700);
+    a.out.write(0, &frame(MAC_B, 100));
+    ring.set_words(0, a.data(a.out.iova, 100, true, None, 100));
+    a.bar.write32(ixgbe::TDT.at(queue), 1);
+    assert_eq!(a.nic.step_queue(0, std::time::Duration::ZERO), 0);
+    assert!(b.received(0).is_none());
+    assert_eq!(a.nic.step_queue(5, std::time::Duration::ZERO), 1);
+    assert!(b.received(0).is_some());
+    assert_eq!(a.bar.read32(ixgbe::TDH.at(queue)), 1);
+    assert_eq!(a.bar.read32(ixgbe::QPTC.at(7)), 1, "counted where TQSM says");
+    a.assert_clean();
+}

@@ -271,6 +271,39 @@ fn payload_changed_before_done() {
 }
 
 #[test]
+fn payload_changed_before_done_in_memory_that_the_device_only_reads() {
+    for model in MODELS {
+        let (mut a, mut b) = pair(model);
+        b.post(8);
+        let copy = Memory::new(&a.nic, 4096, Direction::ToDevice);
+        let words = a.data(copy.iova, 100, true, None, 100);
+        a.put(words);
+        a.ring();
+        copy.write(0, &[1]);
+        a.step();
+        assert_only(&a, Rule::PayloadChangedBeforeDone, "TX queue 0, descriptor 0");
+    }
+}
+
+#[test]
+fn a_file_that_others_change_is_no_fault_of_the_driver() {
+    for model in MODELS {
+        let (mut a, mut b) = pair(model);
+        b.post(8);
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(4096).expect("a length");
+        let pages = Memory::of_file(&a.nic, &file, 4096);
+        let words = a.data(pages.iova, 100, true, None, 100);
+        a.put(words);
+        a.ring();
+        std::os::unix::fs::FileExt::write_at(&file, &frame(MAC_B, 100), 0).expect("written");
+        a.step();
+        assert_eq!(b.received(0).expect("arrived").0, frame(MAC_B, 100));
+        a.assert_clean();
+    }
+}
+
+#[test]
 fn payload_changed_before_done_is_not_looked_for_at_level_on() {
     let mut setup = Setup::new(Model::Ixgbe, MAC_A);
     setup.options.sanitizer = Level::On;
@@ -415,6 +448,9 @@ fn register_misuse_no_register_and_bus_mastering_off() {
     };
     assert!(!a.is_sent(slot), "no DMA");
     assert_only(&a, Rule::RegisterMisuse, "bus mastering is off");
+    a.nic.set_bus_master(true).expect("on");
+    a.step();
+    assert!(a.is_sent(slot), "it waited");
 }
 
 #[test]
