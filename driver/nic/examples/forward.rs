@@ -17,7 +17,7 @@ use pagewire_emu::cable::Impairments;
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model, Options, connect};
 use pagewire_nic::dma::{Frame, FramePool};
 use pagewire_nic::ixgbe::{self, IxgbeRx, IxgbeTx};
-use pagewire_nic::port::{Full, Nic, NicConfig, Received, RxQueue, SleepDelay, TxOffload, TxQueue};
+use pagewire_nic::port::{Nic, NicConfig, Received, RxQueue, SleepDelay, TxOffload, TxQueue};
 
 /// Frames a batch.
 const BURST: usize = 32;
@@ -33,11 +33,13 @@ fn forward_batch<T: TxQueue, R: RxQueue>(
     freed: &mut Vec<Frame>,
 ) -> usize {
     let packets = receiver.receive(BURST, received);
-    for mut packet in received.drain(..) {
+    for packet in &mut *received {
         swap_addresses(packet.frame.bytes_mut());
-        if let Err(Full(frame)) = transmitter.post(packet.frame, TxOffload::None) {
-            receiver.recycle(frame);
-        }
+    }
+    transmitter.post_received(received);
+    // What found no room in the transmit ring is lost, as in any forwarder.
+    for packet in received.drain(..) {
+        receiver.recycle(packet.frame);
     }
     transmitter.doorbell();
     transmitter.reap(freed);

@@ -35,7 +35,10 @@ impl<B: Bar> ReceiveSide<B> {
 impl<B: Bar> RxDevice for ReceiveSide<B> {
     const DONE: u64 = RxWriteBack1::from_bits(0).with_dd(true).into_bits();
     const PLAIN_MASK: u64 = Self::PLAIN | RxWriteBack1::from_bits(0).with_rxe(true).into_bits();
-    const PLAIN: u64 = RxWriteBack1::from_bits(0).with_dd(true).with_eop(true).into_bits();
+    const PLAIN: u64 = RxWriteBack1::from_bits(0)
+        .with_dd(true)
+        .with_eop(true)
+        .into_bits();
 
     #[inline]
     fn offer(buffer: Iova) -> [u64; 2] {

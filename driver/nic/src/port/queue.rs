@@ -42,6 +42,15 @@ pub trait TxQueue: Send {
     /// [`Full`] returns the frame, untouched, where the ring has no room or the packet is none the device can take.
     fn post(&mut self, frame: Frame, offload: TxOffload) -> Result<(), Full<Frame>>;
 
+    /// Posts whole frames as they are, one packet each, from the front of `frames` for as long as there is room; what was
+    /// posted is gone from there. Returns how many. A packet that the device can never take stays in front and is
+    /// counted in [`TxCounters::refused`].
+    fn post_all(&mut self, frames: &mut Vec<Frame>) -> usize;
+
+    /// As [`post_all`](Self::post_all) for packets as they were received, each of one buffer or of several: what a forwarder
+    /// does. Returns how many packets were posted.
+    fn post_received(&mut self, packets: &mut Vec<Received>) -> usize;
+
     /// Posts one packet of a header frame and payload that is named by reference and never touched by the
     /// CPU. `payload` is emptied on success and untouched in the error case.
     ///

@@ -191,12 +191,19 @@ impl<T> Fifo<T> {
         let cells = unsafe { self.cells.as_ptr().add(first).cast::<T>() };
         // SAFETY: the end of what is initialised lies within the allocation.
         let places = unsafe { out.as_mut_ptr().add(out.len()) };
-        let mut run = Run { fifo: self, out, taken: 0, made: 0 };
+        let mut run = Run {
+            fifo: self,
+            out,
+            taken: 0,
+            made: 0,
+        };
         for other in &beside[..limit] {
             // SAFETY: fewer than `limit` entries were taken, so this one lies before the end of the cells, and exists.
             let cell = unsafe { cells.add(run.taken) };
             // SAFETY: as above.
-            let Some(said) = look(other, unsafe { &*cell }) else { break };
+            let Some(said) = look(other, unsafe { &*cell }) else {
+                break;
+            };
             // SAFETY: as above; `taken` moves on, so that nobody reads the cell again, whatever happens.
             let entry = unsafe { cell.read() };
             run.taken += 1;
@@ -206,6 +213,45 @@ impl<T> Fifo<T> {
             run.made += 1;
         }
         run.taken
+    }
+
+    /// The other way: moves values from the front of `values` to the end of the queue, one for each of `beside`, for as long
+    /// as `look` agrees to the pair; `unwrap` makes an entry of a value. What was moved is gone from `values`. Returns how
+    /// many were moved: no more than lie in one piece.
+    #[inline]
+    pub(crate) fn push_beside<B, U>(
+        &mut self,
+        beside: &[B],
+        values: &mut Vec<U>,
+        mut look: impl FnMut(&B, &U) -> bool,
+        mut unwrap: impl FnMut(U) -> T,
+    ) -> usize {
+        let first = self.tail & self.mask;
+        let room = self.capacity() - self.len();
+        let limit = beside
+            .len()
+            .min(values.len())
+            .min(room)
+            .min(self.capacity() - first);
+        // SAFETY: `first` is below the capacity.
+        let cells = unsafe { self.cells.as_mut_ptr().add(first).cast::<T>() };
+        let mut feed = Feed::new(self, values);
+        for other in &beside[..limit] {
+            // SAFETY: fewer than `limit` values were taken, so this one is there.
+            let value = unsafe { feed.values.as_ptr().add(feed.taken) };
+            // SAFETY: as above.
+            if !look(other, unsafe { &*value }) {
+                break;
+            }
+            // SAFETY: as above; `taken` moves on, so that nobody reads the value again, whatever happens.
+            let value = unsafe { value.read() };
+            feed.taken += 1;
+            let entry = unwrap(value);
+            // SAFETY: fewer than `limit` entries were made, so this cell lies before the end of the cells, and is free.
+            unsafe { cells.add(feed.made).write(entry) };
+            feed.made += 1;
+        }
+        feed.taken
     }
 }
 
@@ -226,6 +272,51 @@ impl<T, U> Drop for Run<'_, T, U> {
         let len = self.out.len() + self.made;
         // SAFETY: `made` entries behind the end were written, within the capacity.
         unsafe { self.out.set_len(len) };
+    }
+}
+
+/// Values on their way into a queue. Dropped, it settles what was done, also where a closure panicked.
+struct Feed<'a, T, U> {
+    fifo: &'a mut Fifo<T>,
+    /// As long as nothing while the values are on their way.
+    values: &'a mut Vec<U>,
+    /// How many values there were.
+    len: usize,
+    /// Values read from the vector's front.
+    taken: usize,
+    /// Entries written behind the queue's end.
+    made: usize,
+}
+
+impl<'a, T, U> Feed<'a, T, U> {
+    #[inline]
+    fn new(fifo: &'a mut Fifo<T>, values: &'a mut Vec<U>) -> Self {
+        let len = values.len();
+        // SAFETY: shorter is always allowed; `drop` puts back what was not taken.
+        unsafe { values.set_len(0) };
+        Self {
+            fifo,
+            values,
+            len,
+            taken: 0,
+            made: 0,
+        }
+    }
+}
+
+impl<T, U> Drop for Feed<'_, T, U> {
+    #[inline]
+    fn drop(&mut self) {
+        self.fifo.tail = self.fifo.tail.wrapping_add(self.made);
+        let left = self.len - self.taken;
+        // SAFETY: the values from `taken` on were not touched, and are as many as the vector's new length says.
+        unsafe {
+            if left != 0 {
+                let start = self.values.as_mut_ptr();
+                start.copy_from(start.add(self.taken), left);
+            }
+            self.values.set_len(left);
+        }
     }
 }
 
@@ -259,6 +350,7 @@ mod tests {
         Run(usize),
         Look(usize, usize),
         PushAll(usize),
+        Feed(usize, usize),
         While(usize, usize),
     }
 
@@ -266,6 +358,7 @@ mod tests {
         let step = prop_oneof![4 => Just(Step::Push), 2 => Just(Step::Pop), 1 => (0..6usize).prop_map(Step::Run),
             1 => (0..9usize, 0..9usize).prop_map(|(from, count)| Step::Look(from, count)),
             1 => (0..9usize).prop_map(Step::PushAll),
+            1 => (0..9usize, 0..9usize).prop_map(|(count, stop)| Step::Feed(count, stop)),
             1 => (0..9usize, 0..9usize).prop_map(|(count, stop)| Step::While(count, stop))];
         prop::collection::vec(step, 0..200)
     }
@@ -304,6 +397,20 @@ mod tests {
                             prop_assert!(values.is_empty());
                             model.extend((0..count).map(|index| number * 10 + index));
                         }
+                    }
+                    Step::Feed(count, stop) => {
+                        let values: Vec<_> = (0..count).map(|index| number * 10 + index).collect();
+                        let mut left = values.clone();
+                        let room = fifo.capacity() - model.len();
+                        let agreed =
+                            values.iter().take(room).take_while(|value| *value % 7 != stop).count();
+                        let beside = vec![1; count];
+                        let look = |_: &usize, value: &usize| value % 7 != stop;
+                        let mut moved = fifo.push_beside(&beside, &mut left, look, |value| value);
+                        moved += fifo.push_beside(&beside, &mut left, look, |value| value);
+                        prop_assert_eq!(moved, agreed);
+                        prop_assert_eq!(&left[..], &values[agreed..]);
+                        model.extend(&values[..agreed]);
                     }
                     Step::While(count, stop) => {
                         let mut taken = vec![0];

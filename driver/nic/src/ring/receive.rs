@@ -12,7 +12,10 @@
 //! Receiving takes frames from the front, recycling adds them at the end, and a refill moves `offered` on and writes the
 //! descriptors; no frame is moved for it. Positions in this queue and in the ring are the same numbers, modulo each one's
 //! size. First in is first out, so that the buffers of a long packet follow each other in memory where that is possible.
-#![allow(unsafe_code, reason = "a queue with a place for each frame of a pool takes them without a test")]
+#![allow(
+    unsafe_code,
+    reason = "a queue with a place for each frame of a pool takes them without a test"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -156,7 +159,8 @@ impl<D: RxDevice> Receiver<D> {
     /// more than lie in one piece of the rings.
     #[inline]
     fn receive_plain(&mut self, max: usize, out: &mut Vec<Received>) -> usize {
-        let mut bytes = 0;
+        // A ring's worth of buffers is less than 4 GiB.
+        let mut bytes = 0u32;
         let look = |descriptor: &Descriptor, frame: &Frame| {
             let second = descriptor.done_word();
             let plain = second & D::PLAIN_MASK == D::PLAIN;
@@ -164,16 +168,23 @@ impl<D: RxDevice> Receiver<D> {
             (plain && said.len as usize <= frame.capacity()).then_some(said)
         };
         let wrap = |frame, said: Completion| {
-            bytes += u64::from(said.len);
-            let mut received = Received { frame, rss_hash: said.rss_hash, end: true, verdict: said.verdict };
+            bytes += said.len;
+            let mut received = Received {
+                frame,
+                rss_hash: said.rss_hash,
+                end: true,
+                verdict: said.verdict,
+            };
             // It fits: `look` has compared.
             let _ = received.frame.set_len(said.len as usize);
             received
         };
         let head = self.frames.head();
-        let offered = self.descriptors.run(head, max.min(self.offered.wrapping_sub(head)));
+        let offered = self
+            .descriptors
+            .run(head, max.min(self.offered.wrapping_sub(head)));
         let packets = self.frames.pop_beside(offered, out, look, wrap);
-        self.counters.bytes += bytes;
+        self.counters.bytes += u64::from(bytes);
         self.counters.buffers += packets as u64;
         packets
     }
@@ -256,7 +267,9 @@ impl<D: RxDevice> RxQueue for Receiver<D> {
             if !self.is_done(self.frames.head()) {
                 break;
             }
-            let Some(completed) = self.receive_other(out) else { break };
+            let Some(completed) = self.receive_other(out) else {
+                break;
+            };
             packets += completed;
         }
         self.counters.packets += packets as u64;
@@ -311,8 +324,10 @@ impl<D: RxDevice> Drop for Receiver<D> {
     fn drop(&mut self) {
         let confirmed = self.life.is_running() && self.device.disable();
         let frames = std::mem::replace(&mut self.frames, Fifo::new(1));
-        self.life
-            .retire((frames, self.chains.drain(), self.descriptors.memory()), confirmed);
+        self.life.retire(
+            (frames, self.chains.drain(), self.descriptors.memory()),
+            confirmed,
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use super::fake::{FakeTx, Fetched, Ring, mapper};
 use crate::dma::fake::FakeMapper;
 use crate::dma::{Frame, FramePool, GatherSlice, Region, ToDevice};
 use crate::life::Life;
-use crate::port::{Full, IpVersion, L4, PacketLayout, TxOffload, TxQueue};
+use crate::port::{Full, IpVersion, L4, PacketLayout, Received, TxOffload, TxQueue, Verdict};
 
 struct Bench {
     fake: Arc<FakeMapper>,
@@ -328,8 +328,102 @@ fn a_queue_of_a_stopped_device_leaves_its_registers_alone() {
     assert!(!ring.disabled.load(Ordering::Relaxed));
 }
 
+/// A packet as it was received, over buffers of these lengths.
+fn received(bench: &mut Bench, lens: &[usize]) -> Vec<Received> {
+    let buffers: Vec<_> = lens.iter().map(|len| bench.frame(*len)).collect();
+    let last = buffers.len() - 1;
+    let packet = |(index, frame)| Received {
+        frame,
+        rss_hash: 0,
+        end: index == last,
+        verdict: Verdict::Good,
+    };
+    buffers.into_iter().enumerate().map(packet).collect()
+}
+
+#[test]
+fn received_packets_go_on_as_they_are_buffer_by_buffer() {
+    let mut bench = Bench::new(16);
+    let mut packets = Vec::new();
+    for lens in [&[60][..], &[1500, 20], &[64], &[1000, 1000, 1]] {
+        packets.extend(received(&mut bench, lens));
+    }
+    assert_eq!(bench.queue.post_received(&mut packets), 4);
+    assert!(packets.is_empty());
+    bench.queue.doorbell();
+    let lens: Vec<(u32, bool)> = bench
+        .drain()
+        .iter()
+        .filter_map(|fetched| match fetched {
+            Fetched::Data { len, end, .. } => Some((*len, *end)),
+            Fetched::Context(_) => None,
+        })
+        .collect();
+    let expected = [
+        (60, true),
+        (1000, false),
+        (500, false),
+        (20, true),
+        (64, true),
+        (1000, false),
+        (1000, false),
+        (1, true),
+    ];
+    assert_eq!(lens, expected);
+    let counters = bench.queue.counters();
+    assert_eq!(
+        (counters.packets, counters.bytes, counters.descriptors),
+        (4, 60 + 1520 + 64 + 2001, 8)
+    );
+    bench.reap();
+    assert_eq!(bench.pool.available(), FRAMES);
+}
+
+#[test]
+fn what_finds_no_room_stays_whole_and_in_front() {
+    let mut bench = Bench::new(8);
+    let mut packets = Vec::new();
+    for lens in [&[60][..], &[61], &[900, 900, 900], &[500, 500, 500]] {
+        packets.extend(received(&mut bench, lens));
+    }
+    assert_eq!(bench.queue.post_received(&mut packets), 3);
+    assert!(
+        packets
+            .iter()
+            .map(|packet| packet.frame.len())
+            .eq([500, 500, 500])
+    );
+    bench.queue.doorbell();
+    bench.drain();
+    bench.reap();
+    assert_eq!(bench.queue.post_received(&mut packets), 1);
+
+    // Frames alone, likewise.
+    let mut frames: Vec<_> = [100, 1500, 101, 102, 103]
+        .into_iter()
+        .map(|len| bench.frame(len))
+        .collect();
+    assert_eq!(bench.queue.post_all(&mut frames), 3);
+    assert!(frames.iter().map(Frame::len).eq([102, 103]));
+    assert_eq!(bench.queue.counters().refused, 0);
+}
+
+#[test]
+fn a_packet_that_the_device_never_takes_or_that_has_no_end_stays() {
+    let mut bench = Bench::new(64);
+    let mut long = received(&mut bench, &[2000; 5]);
+    assert_eq!(bench.queue.post_received(&mut long), 0);
+    assert_eq!((long.len(), bench.queue.counters().refused), (5, 1));
+    let mut open = received(&mut bench, &[60, 60]);
+    open.pop();
+    assert_eq!(bench.queue.post_received(&mut open), 0);
+    assert_eq!((open.len(), bench.queue.counters().refused), (1, 1));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
+    PostAll(Vec<usize>),
+    PostReceived(Vec<usize>),
     Post { len: usize, checksum: bool },
     Gather { slices: Vec<(usize, usize)>, mss: u16 },
     Doorbell,
@@ -344,6 +438,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         .prop_map(|(slices, mss)| Step::Gather { slices, mss });
     let step = prop_oneof![
         4 => post,
+        2 => prop::collection::vec(1usize..2048, 0..12).prop_map(Step::PostAll),
+        2 => prop::collection::vec(1usize..2048, 0..12).prop_map(Step::PostReceived),
         3 => gather,
         3 => Just(Step::Doorbell),
         4 => (0usize..20).prop_map(Step::Device),
@@ -372,6 +468,43 @@ proptest! {
                         Ok(()) => { expected.push(named); in_ring += 1; }
                         Err(Full(frame)) => bench.pool.give(frame).unwrap(),
                     }
+                }
+                Step::PostAll(lens) => {
+                    let mut frames: Vec<_> = lens
+                        .iter()
+                        .map_while(|len| {
+                            let mut frame = bench.pool.take()?;
+                            frame.set_len(*len).unwrap();
+                            Some(frame)
+                        })
+                        .collect();
+                    let named: Vec<_> =
+                        frames.iter().map(|frame| (frame.iova(), frame.len() as u32)).collect();
+                    let posted = bench.queue.post_all(&mut frames);
+                    prop_assert_eq!(posted + frames.len(), named.len());
+                    expected.extend_from_slice(&named[..posted]);
+                    in_ring += posted;
+                    frames.into_iter().for_each(|frame| bench.pool.give(frame).unwrap());
+                }
+                Step::PostReceived(lens) => {
+                    let mut packets: Vec<_> = lens
+                        .iter()
+                        .map_while(|len| {
+                            let mut frame = bench.pool.take()?;
+                            frame.set_len(*len).unwrap();
+                            Some(Received { frame, rss_hash: 0, end: len % 3 != 0, verdict: Verdict::Good })
+                        })
+                        .collect();
+                    let named: Vec<_> = packets
+                        .iter()
+                        .map(|packet| (packet.frame.iova(), packet.frame.len() as u32, packet.end))
+                        .collect();
+                    let posted = bench.queue.post_received(&mut packets);
+                    let gone = &named[..named.len() - packets.len()];
+                    prop_assert_eq!(gone.iter().filter(|(.., end)| *end).count(), posted);
+                    expected.extend(gone.iter().map(|(start, len, _)| (*start, *len)));
+                    in_ring += gone.len();
+                    packets.into_iter().for_each(|packet| bench.pool.give(packet.frame).unwrap());
                 }
                 Step::Gather { slices, mss } => {
                     let Some(mut frame) = bench.pool.take() else { continue };

@@ -9,7 +9,12 @@
 //! **Who owns what.** Frames and slices that are posted wait in two queues of their own, in the order they were
 //! posted; a mark knows how far each of them had come. So a reap moves what a mark covers in one go, and descriptors
 //! that own nothing (contexts, all but the last piece of a buffer) cost nothing.
-#![allow(unsafe_code, reason = "a ring with a free descriptor has room for its owner: no second test")]
+#![allow(
+    unsafe_code,
+    reason = "a ring with a free descriptor has room for its owner: no second test"
+)]
+
+mod burst;
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -23,7 +28,7 @@ use super::plan::Plan;
 use super::split::{Pieces, SplitRule};
 use crate::dma::{DmaError, Frame, GatherSlice};
 use crate::life::Life;
-use crate::port::{Full, PacketLayout, TxCounters, TxLimits, TxOffload, TxQueue};
+use crate::port::{Full, PacketLayout, Received, TxCounters, TxLimits, TxOffload, TxQueue};
 
 /// What one family's transmit queue looks like: its descriptor formats and its two registers.
 pub trait TxDevice: Send {
@@ -83,6 +88,8 @@ pub struct Transmitter<D: TxDevice> {
     frames: Fifo<Frame>,
     /// Slices that are posted; never more than there are descriptors posted.
     slices: Fifo<GatherSlice>,
+    /// Frames that go on with the packet of the one before.
+    continued: u64,
     /// Reports that are asked for; never more than there are descriptors posted.
     marks: Fifo<Mark>,
     /// Position that the tail register has.
@@ -115,6 +122,7 @@ impl<D: TxDevice> Transmitter<D> {
             mark_due: size / 4,
             frames: Fifo::new(size),
             slices: Fifo::new(size),
+            continued: 0,
             marks: Fifo::new(size),
             rung: 0,
             marked: 0,
@@ -152,7 +160,11 @@ impl<D: TxDevice> Transmitter<D> {
     /// Asks for a report on the last descriptor posted, which the device does not own yet.
     fn mark(&mut self) {
         self.descriptors.add_bits(self.tail - 1, D::REPORT);
-        let mark = Mark { end: self.tail, frames: self.frames.tail(), slices: self.slices.tail() };
+        let mark = Mark {
+            end: self.tail,
+            frames: self.frames.tail(),
+            slices: self.slices.tail(),
+        };
         let pushed = self.marks.push(mark);
         debug_assert!(pushed.is_ok(), "there are fewer marks than descriptors");
         self.marked = self.tail;
@@ -166,14 +178,31 @@ impl<D: TxDevice> Transmitter<D> {
             return Err(Full(frame));
         }
         let len = frame.len() as u32;
-        let word = D::data(&TxOffload::None, len) | D::END | u64::from(len);
-        self.push([frame.iova().0, word]);
+        self.push([frame.iova().0, Self::plain_word(len)]);
         // SAFETY: there are at most as many posted frames as posted descriptors. One of those was free, and the queue
         // has room for as many frames as the ring has descriptors.
         unsafe { self.frames.push_unchecked(frame) };
         self.counters.bytes += u64::from(len);
         self.mark_if_due();
         Ok(())
+    }
+
+    /// Whether a frame is cut for no other reason than its length.
+    #[inline]
+    fn is_uncut(&self) -> bool {
+        D::SPLIT.boundary == 0 && (D::SPLIT.sentinel == 0 || !self.after_segment)
+    }
+
+    /// Whether a frame is short enough for one descriptor.
+    #[inline]
+    fn is_short(frame: &Frame) -> bool {
+        (1..=D::SPLIT.max_bytes.min(D::LIMITS.max_frame) as usize).contains(&frame.len())
+    }
+
+    /// The first descriptor word's partner for a plain frame.
+    #[inline]
+    fn plain_word(len: u32) -> u64 {
+        D::data(&TxOffload::None, len) | D::END | u64::from(len)
     }
 
     /// Any packet: the long way.
@@ -251,13 +280,21 @@ impl<D: TxDevice> TxQueue for Transmitter<D> {
 
     #[inline]
     fn post(&mut self, frame: Frame, offload: TxOffload) -> Result<(), Full<Frame>> {
-        let short = 1..=D::SPLIT.max_bytes.min(D::LIMITS.max_frame) as usize;
-        let uncut = D::SPLIT.boundary == 0 && (D::SPLIT.sentinel == 0 || !self.after_segment);
-        if uncut && matches!(offload, TxOffload::None) && short.contains(&frame.len()) {
+        if matches!(offload, TxOffload::None) && self.is_uncut() && Self::is_short(&frame) {
             self.post_plain(frame)
         } else {
             self.post_packet(frame, &mut Vec::new(), offload)
         }
+    }
+
+    #[inline]
+    fn post_all(&mut self, frames: &mut Vec<Frame>) -> usize {
+        self.post_frames(frames)
+    }
+
+    #[inline]
+    fn post_received(&mut self, packets: &mut Vec<Received>) -> usize {
+        self.post_packets(packets)
     }
 
     #[inline]
@@ -300,7 +337,8 @@ impl<D: TxDevice> TxQueue for Transmitter<D> {
         let count = mark.end - self.head;
         self.head = mark.end;
         self.full = mark.end + self.frames.capacity() - 1;
-        self.frames.pop_into(mark.frames.wrapping_sub(self.frames.head()), freed);
+        self.frames
+            .pop_into(mark.frames.wrapping_sub(self.frames.head()), freed);
         while self.slices.head() != mark.slices {
             drop(self.slices.pop());
         }
@@ -313,8 +351,13 @@ impl<D: TxDevice> TxQueue for Transmitter<D> {
     }
 
     fn counters(&self) -> TxCounters {
-        // Each packet has one frame, each descriptor moved the tail on by one.
-        TxCounters { packets: self.frames.tail() as u64, descriptors: self.tail as u64, ..self.counters }
+        // Each packet begins with a frame, each descriptor moved the tail on by one.
+        let packets = self.frames.tail() as u64 - self.continued;
+        TxCounters {
+            packets,
+            descriptors: self.tail as u64,
+            ..self.counters
+        }
     }
 }
 
@@ -323,7 +366,8 @@ impl<D: TxDevice> Drop for Transmitter<D> {
         let confirmed = self.life.is_running() && self.device.disable();
         let frames = std::mem::replace(&mut self.frames, Fifo::new(1));
         let slices = std::mem::replace(&mut self.slices, Fifo::new(1));
-        self.life.retire((frames, slices, self.descriptors.memory()), confirmed);
+        self.life
+            .retire((frames, slices, self.descriptors.memory()), confirmed);
     }
 }
 
