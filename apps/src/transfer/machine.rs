@@ -104,25 +104,48 @@ impl<F: Family> Machine<F> {
     }
 
     /// Starts the driver and the stack on `device`.
-    pub(super) fn start(device: EmulatedNic, plan: &Plan, end: End, now: Instant) -> Result<Self, TransferError> {
+    pub(super) fn start(
+        device: EmulatedNic,
+        plan: &Plan,
+        end: End,
+        now: Instant,
+    ) -> Result<Self, TransferError> {
         let config = nic_config(plan, end);
         let opened = F::open(&device, &config).map_err(|error| match error {
-            NicError::Dma(cause) => TransferError::Memory { cause: cause.to_string() },
-            other => TransferError::Device { nic: F::NAME, cause: other.to_string() },
+            NicError::Dma(cause) => TransferError::Memory {
+                cause: cause.to_string(),
+            },
+            other => TransferError::Device {
+                nic: F::NAME,
+                cause: other.to_string(),
+            },
         })?;
         let Opened { nic, queues } = opened;
         let Some((tx, rx)) = queues.into_iter().next() else {
-            return Err(TransferError::Device { nic: F::NAME, cause: "it has no queues".to_string() });
+            return Err(TransferError::Device {
+                nic: F::NAME,
+                cause: "it has no queues".to_string(),
+            });
         };
         let mut stack_config = StackConfig::new(IpCidr::new(end.address(), 24), plan.seed(end));
         stack_config.mtu = usize::from(plan.mtu);
         stack_config.segmentation_offload = plan.tso;
-        stack_config.sockets = SocketSizes { receive: WINDOW, transmit: WINDOW };
-        stack_config.congestion =
-            if plan.impairments.is_none() { CongestionControl::None } else { CongestionControl::Cubic };
+        stack_config.sockets = SocketSizes {
+            receive: WINDOW,
+            transmit: WINDOW,
+        };
+        stack_config.congestion = if plan.impairments.is_none() {
+            CongestionControl::None
+        } else {
+            CongestionControl::Cubic
+        };
         let mapper = device.mapper();
-        let stack = Stack::new(stack_config, nic.mac(), tx, rx, nic.limits(), mapper, now)
-            .map_err(|cause| TransferError::Memory { cause: cause.to_string() })?;
+        let stack =
+            Stack::new(stack_config, nic.mac(), tx, rx, nic.limits(), mapper, now).map_err(|cause| {
+                TransferError::Memory {
+                    cause: cause.to_string(),
+                }
+            })?;
         Ok(Self { device, nic, stack })
     }
 
@@ -132,7 +155,10 @@ impl<F: Family> Machine<F> {
         drop(self.stack);
         self.nic
             .stop(&mut SleepDelay)
-            .map_err(|cause| TransferError::Device { nic: F::NAME, cause: cause.to_string() })
+            .map_err(|cause| TransferError::Device {
+                nic: F::NAME,
+                cause: cause.to_string(),
+            })
     }
 }
 

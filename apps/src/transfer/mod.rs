@@ -233,15 +233,25 @@ fn run_on<F: Family>(
     progress: &AtomicU64,
     stop: &AtomicBool,
 ) -> Result<Outcome, TransferError> {
-    let devices = [Machine::<F>::device(&plan, End::Sender), Machine::<F>::device(&plan, End::Receiver)];
-    let tap = plan.pcap.take().map(|file| PcapTap::new(Box::new(BufWriter::new(file))));
+    let devices = [
+        Machine::<F>::device(&plan, End::Sender),
+        Machine::<F>::device(&plan, End::Receiver),
+    ];
+    let tap = plan
+        .pcap
+        .take()
+        .map(|file| PcapTap::new(Box::new(BufWriter::new(file))));
     let tap = tap.transpose().map_err(TransferError::Pcap)?;
     let faults = plan.wire_faults();
     pagewire_emu::connect(&devices[0], &devices[1], &faults, &faults, tap.as_ref());
     let [sending, receiving] = devices.clone();
     let start = Instant::ZERO;
-    let mut receiver =
-        Receiver::start(Machine::<F>::start(receiving, &plan, End::Receiver, start)?, sink, progress, plan.declared_len)?;
+    let mut receiver = Receiver::start(
+        Machine::<F>::start(receiving, &plan, End::Receiver, start)?,
+        sink,
+        progress,
+        plan.declared_len,
+    )?;
     let mut sender = Sender::start(Machine::<F>::start(sending, &plan, End::Sender, start)?, &plan)?;
 
     let mut outcome = if plan.virtual_time {
@@ -264,7 +274,9 @@ fn run_on<F: Family>(
         outcome.frames_lost_on_wire += wire.lost;
         let report = device.report();
         outcome.iommu_violations += report.total();
-        outcome.violations.extend(report.violations.iter().map(ToString::to_string));
+        outcome
+            .violations
+            .extend(report.violations.iter().map(ToString::to_string));
     }
     if let Some(tap) = tap {
         tap.finish().map_err(TransferError::Pcap)?;
@@ -280,9 +292,26 @@ const LATENCY: Duration = Duration::from_micros(50);
 
 impl Plan {
     fn wire_faults(&self) -> WireFaults {
-        let Impairments { loss, duplicate, reorder, corrupt, seed } = self.impairments;
-        let latency = if self.impairments.is_none() { Duration::ZERO } else { LATENCY };
-        WireFaults { loss, duplicate, reorder, corrupt, seed, latency }
+        let Impairments {
+            loss,
+            duplicate,
+            reorder,
+            corrupt,
+            seed,
+        } = self.impairments;
+        let latency = if self.impairments.is_none() {
+            Duration::ZERO
+        } else {
+            LATENCY
+        };
+        WireFaults {
+            loss,
+            duplicate,
+            reorder,
+            corrupt,
+            seed,
+            latency,
+        }
     }
 }
 
@@ -297,7 +326,9 @@ fn on_two_threads<F: Family>(
         let sending = scope.spawn(|| realtime::send(sender, clock, &shared, stop));
         let received = realtime::receive(receiver, clock, &shared, stop);
         let seconds = clock.elapsed().as_secs_f64();
-        let sent = sending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let sent = sending
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (sent, received, seconds)
     });
     // Where the receiver's sink failed, the sender only sees a reset.
@@ -318,7 +349,10 @@ fn simulate<F: Family>(
     let simulated = simulated::run(sender, receiver, stop)?;
     let seconds = clock.elapsed().as_secs_f64();
     let outcome = costs(seconds, simulated.sender, simulated.receiver);
-    Ok(Outcome { virtual_seconds: Some(simulated.elapsed.as_secs_f64()), ..outcome })
+    Ok(Outcome {
+        virtual_seconds: Some(simulated.elapsed.as_secs_f64()),
+        ..outcome
+    })
 }
 
 fn costs(seconds: f64, sender: Spent, receiver: Spent) -> Outcome {

@@ -46,7 +46,11 @@ struct Meter {
 
 impl Meter {
     fn start(clock: Clock) -> Self {
-        Self { cpu: thread_time(), wall: Spent::default(), last: clock.elapsed() }
+        Self {
+            cpu: thread_time(),
+            wall: Spent::default(),
+            last: clock.elapsed(),
+        }
     }
 
     /// Notes a round that ended its host part at `host`, and its device part at `device`.
@@ -70,9 +74,17 @@ impl Meter {
         let Spent { host, device, idle } = self.wall;
         let wall = (host + device + idle).as_secs_f64();
         let share = |part: WallDuration| {
-            if wall > 0.0 { cpu.mul_f64(part.as_secs_f64() / wall) } else { WallDuration::ZERO }
+            if wall > 0.0 {
+                cpu.mul_f64(part.as_secs_f64() / wall)
+            } else {
+                WallDuration::ZERO
+            }
         };
-        Spent { host: share(host), device: share(device), idle: share(idle) }
+        Spent {
+            host: share(host),
+            device: share(device),
+            idle: share(idle),
+        }
     }
 }
 
@@ -88,7 +100,6 @@ impl Clock {
     pub(super) fn elapsed(self) -> WallDuration {
         self.0.elapsed()
     }
-
 }
 
 /// The stack's time.
@@ -168,7 +179,9 @@ fn send_until_done<F: Family>(
             return Err(TransferError::Interrupted);
         }
         if sender.machine.device.dma_faults() > 0 {
-            return Err(TransferError::Source { cause: TRUNCATED.to_string() });
+            return Err(TransferError::Source {
+                cause: TRUNCATED.to_string(),
+            });
         }
         if !idle {
             backoff.busy();

@@ -29,8 +29,17 @@ impl<'a, F: Family> Receiver<'a, F> {
         machine
             .stack
             .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
-            .map_err(|error| TransferError::Memory { cause: error.to_string() })?;
-        Ok(Self { machine, connection: None, sink, received, declared, drained: false })
+            .map_err(|error| TransferError::Memory {
+                cause: error.to_string(),
+            })?;
+        Ok(Self {
+            machine,
+            connection: None,
+            sink,
+            received,
+            declared,
+            drained: false,
+        })
     }
 
     /// One round of the stack; what has arrived goes to the sink.
@@ -70,7 +79,9 @@ impl<'a, F: Family> Receiver<'a, F> {
 
     fn drain(&mut self) -> Result<(), TransferError> {
         let stack = &mut self.machine.stack;
-        let Some(id) = self.connection.or_else(|| stack.accept(PORT)) else { return Ok(()) };
+        let Some(id) = self.connection.or_else(|| stack.accept(PORT)) else {
+            return Ok(());
+        };
         self.connection = Some(id);
         let mut refused = None;
         loop {

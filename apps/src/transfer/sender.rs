@@ -29,21 +29,42 @@ impl<F: Family> Sender<F> {
     /// Starts the connection. The bytes of the file are promised, not yet touched.
     pub(super) fn start(mut machine: Machine<F>, plan: &Plan) -> Result<Self, TransferError> {
         let remote = IpEndpoint::new(End::Receiver.address(), PORT);
-        let open = |error: pagewire_stack::OpenError| TransferError::Memory { cause: error.to_string() };
+        let open = |error: pagewire_stack::OpenError| TransferError::Memory {
+            cause: error.to_string(),
+        };
         let file = plan.file.try_clone().map_err(|cause| source_error(&cause))?;
         let (connection, copying) = match plan.mode {
             Mode::ZeroCopy => {
-                let connection = machine.stack.connect(remote, TransmitRing::Phantom, Instant::ZERO).map_err(open)?;
-                machine.stack.send(connection, by_reference(&machine, file)?);
+                let connection = machine
+                    .stack
+                    .connect(remote, TransmitRing::Phantom, Instant::ZERO)
+                    .map_err(open)?;
+                machine
+                    .stack
+                    .send(connection, by_reference(&machine, plan, file)?);
                 machine.stack.finish(connection);
                 (connection, None)
             }
             Mode::Copy => {
-                let connection = machine.stack.connect(remote, TransmitRing::Real, Instant::ZERO).map_err(open)?;
-                (connection, Some(Copying { file, next: 0, len: plan.declared_len }))
+                let connection = machine
+                    .stack
+                    .connect(remote, TransmitRing::Real, Instant::ZERO)
+                    .map_err(open)?;
+                (
+                    connection,
+                    Some(Copying {
+                        file,
+                        next: 0,
+                        len: plan.declared_len,
+                    }),
+                )
             }
         };
-        Ok(Self { machine, connection, copying })
+        Ok(Self {
+            machine,
+            connection,
+            copying,
+        })
     }
 
     /// One round of the stack.
@@ -57,11 +78,22 @@ impl<F: Family> Sender<F> {
     /// # Errors
     /// The connection has failed.
     pub(super) fn is_done(&self) -> Result<bool, TransferError> {
-        let Some(status) = self.machine.stack.status(self.connection) else { return Ok(true) };
+        let Some(status) = self.machine.stack.status(self.connection) else {
+            return Ok(true);
+        };
         match status.failure {
-            Some(Failure::Source(error)) => Err(TransferError::Source { cause: error.to_string() }),
-            Some(other) => Err(TransferError::Reset { received: 0, declared: 0, cause: other.to_string() }),
-            None => Ok(matches!(status.state, State::FinWait2 | State::TimeWait | State::Closed)),
+            Some(Failure::Source(error)) => Err(TransferError::Source {
+                cause: error.to_string(),
+            }),
+            Some(other) => Err(TransferError::Reset {
+                received: 0,
+                declared: 0,
+                cause: other.to_string(),
+            }),
+            None => Ok(matches!(
+                status.state,
+                State::FinWait2 | State::TimeWait | State::Closed
+            )),
         }
     }
 
@@ -72,7 +104,9 @@ impl<F: Family> Sender<F> {
 
     /// Reads more of the file into the socket's ring, where it has room.
     fn fill_ring(&mut self) -> Result<(), TransferError> {
-        let Some(copying) = &mut self.copying else { return Ok(()) };
+        let Some(copying) = &mut self.copying else {
+            return Ok(());
+        };
         let copied = self.machine.stack.copied_counter();
         let mut failure = None;
         while copying.next < copying.len {
@@ -106,17 +140,29 @@ impl<F: Family> Sender<F> {
 }
 
 /// The file as a source: mapped, or copied where its file system cannot be mapped.
-fn by_reference<F: Family>(machine: &Machine<F>, file: File) -> Result<Box<dyn Source>, TransferError> {
+fn by_reference<F: Family>(
+    machine: &Machine<F>,
+    plan: &Plan,
+    file: File,
+) -> Result<Box<dyn Source>, TransferError> {
     let mapper = machine.stack.mapper();
     let again = file.try_clone().map_err(|cause| source_error(&cause))?;
     let mut mapped = MappedFile::new(file, mapper.clone()).map_err(|cause| source_error(&cause))?;
     if let LeaseState::Refused(reason) = mapped.lease() {
         tracing::info!("no read lease on the file ({reason}): a change under way is noticed at the end");
     }
+    if mapped.len() != plan.declared_len {
+        let (declared, now) = (plan.declared_len, mapped.len());
+        return Err(TransferError::Source {
+            cause: format!("it changed from {declared} to {now} bytes: send it again"),
+        });
+    }
     match mapped.prepare() {
         Ok(()) => Ok(Box::new(mapped)),
         Err(reason) => {
-            tracing::warn!("the file cannot be mapped for the device ({reason}): its bytes are copied instead");
+            tracing::warn!(
+                "the file cannot be mapped for the device ({reason}): its bytes are copied instead"
+            );
             let copied = CopiedFile::new(again, mapper.clone(), machine.stack.copied_counter());
             Ok(Box::new(copied.map_err(|cause| source_error(&cause))?))
         }
@@ -124,5 +170,7 @@ fn by_reference<F: Family>(machine: &Machine<F>, file: File) -> Result<Box<dyn S
 }
 
 fn source_error(cause: &std::io::Error) -> TransferError {
-    TransferError::Source { cause: cause.to_string() }
+    TransferError::Source {
+        cause: cause.to_string(),
+    }
 }

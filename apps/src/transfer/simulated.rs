@@ -53,7 +53,9 @@ pub(super) fn run<F: Family>(
         }
         if sender.machine.device.dma_faults() > 0 {
             sender.abort();
-            return Err(TransferError::Source { cause: TRUNCATED.to_string() });
+            return Err(TransferError::Source {
+                cause: TRUNCATED.to_string(),
+            });
         }
         // The sender knows the cause of its own reset; the receiver only sees that there was one.
         let sender_done = sender.is_done()?;
@@ -69,9 +71,18 @@ pub(super) fn run<F: Family>(
             elapsed += ROUND;
             continue;
         }
-        let timers = [sender.machine.stack.next_deadline(now), receiver.machine.stack.next_deadline(now)];
-        let timers = timers.into_iter().flatten().map(|at| WallDuration::from_micros(at.total_micros() as u64));
-        let cables = [sender.machine.device.next_event(), receiver.machine.device.next_event()];
+        let timers = [
+            sender.machine.stack.next_deadline(now),
+            receiver.machine.stack.next_deadline(now),
+        ];
+        let timers = timers
+            .into_iter()
+            .flatten()
+            .map(|at| WallDuration::from_micros(at.total_micros() as u64));
+        let cables = [
+            sender.machine.device.next_event(),
+            receiver.machine.device.next_event(),
+        ];
         let next = timers.chain(cables.into_iter().flatten()).min();
         match next {
             Some(at) if at <= last_arrival + STALL => elapsed = at.max(elapsed + ROUND),
