@@ -9,7 +9,9 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use pagewire_bus::Function;
 use pagewire_emu::{EmulatedNic, Model, Options};
 use pagewire_nic::dma::{Frame, FramePool, GatherSlice, Region, ToDevice};
-use pagewire_nic::port::{IpVersion, L4, Nic, NicConfig, Opened, PacketLayout, SleepDelay, TxOffload, TxQueue};
+use pagewire_nic::port::{
+    IpVersion, L4, Nic, NicConfig, Opened, PacketLayout, SleepDelay, TxOffload, TxQueue,
+};
 use pagewire_nic::{e1000, ixgbe};
 
 /// Packets a doorbell.
@@ -32,7 +34,15 @@ impl<T: TxQueue> Bench<T> {
     fn new<N: Nic, R>(device: EmulatedNic, opened: Opened<N, T, R>) -> (N, Self) {
         let pool = FramePool::new(&device.mapper(), 2 * BURST, 2048).expect("frames");
         let queue = opened.queues.into_iter().next().expect("a queue pair").0;
-        (opened.nic, Self { device, queue, pool, freed: Vec::with_capacity(4096) })
+        (
+            opened.nic,
+            Self {
+                device,
+                queue,
+                pool,
+                freed: Vec::with_capacity(4096),
+            },
+        )
     }
 
     fn frames(&mut self, len: usize) -> Vec<Frame> {
@@ -92,7 +102,13 @@ impl<T: TxQueue> Bench<T> {
 
     /// A segmentation request of 64 KiB whose payload is file pages, named in `pieces` slices.
     fn segments(&mut self, group: &mut Group<'_>, family: &str, pieces: usize) {
-        let layout = PacketLayout { l2_len: 14, l3_len: 20, l4_len: 20, ip: IpVersion::V4, l4: L4::Tcp };
+        let layout = PacketLayout {
+            l2_len: 14,
+            l3_len: 20,
+            l4_len: 20,
+            ip: IpVersion::V4,
+            l4: L4::Tcp,
+        };
         let offload = TxOffload::Segment(layout, NonZeroU16::new(1460).expect("not 0"));
         let region = Region::<ToDevice>::allocate(&self.device.mapper(), SEGMENT).expect("memory");
         let region = Arc::new(region);

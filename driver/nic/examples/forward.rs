@@ -4,9 +4,10 @@
 //! cargo run --release -p pagewire-nic --example forward -- [--batches N]
 //! ```
 //!
-//! It runs on an emulated 82599 that a second one feeds over a cable. [`forward_batch`] holds all of the driver's work
-//! and nothing else; the device models run outside of it, in `step`, but for the two doorbells, which go through
-//! [`Fenced`]. So what `tools/count-driver-instructions` counts in the one and not in the other is the driver.
+//! It runs on an emulated 82599 that a second one feeds over a cable. [`forward_batch`] holds all of the
+//! driver's work and nothing else; the device models run outside of it, in `step`, but for the two doorbells,
+//! which go through [`Fenced`]. So what `tools/count-driver-instructions` counts in the one and not in the
+//! other is the driver.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,9 +1,11 @@
-//! What a NIC and the handles of its queues share: whether the device runs, and memory that waits for its end.
+//! What a NIC and the handles of its queues share: whether the device runs, and memory that waits for its
+//! end.
 //!
-//! A queue that is dropped turns itself off and asks the device to confirm that. Where the device confirms, the queue's
-//! memory goes at once. Where it cannot (the 82540EM has nothing to ask) or does not, the memory is *retired*: it
-//! waits here for the reset of the whole device. A confirmed reset frees it; an unconfirmed one leaks it, because a
-//! device that still writes must not write into memory that belongs to somebody else by now.
+//! A queue that is dropped turns itself off and asks the device to confirm that. Where the device confirms,
+//! the queue's memory goes at once. Where it cannot (the 82540EM has nothing to ask) or does not, the memory
+//! is *retired*: it waits here for the reset of the whole device. A confirmed reset frees it; an unconfirmed
+//! one leaks it, because a device that still writes must not write into memory that belongs to somebody else
+//! by now.
 
 use std::any::Any;
 use std::sync::Mutex;

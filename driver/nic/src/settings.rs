@@ -2,8 +2,8 @@
 
 use crate::port::{NicConfig, NicError};
 
-/// The largest frame either family is told to take, without its Ethernet checksum: 9,000 bytes of payload, the header, a
-/// VLAN tag.
+/// The largest frame either family is told to take, without its Ethernet checksum: 9,000 bytes of payload,
+/// the header, a VLAN tag.
 pub(crate) const MAX_FRAME: u16 = 9018;
 /// Bytes of the Ethernet checksum.
 pub(crate) const FCS: u16 = 4;
@@ -58,7 +58,8 @@ impl NicConfig {
         }
     }
 
-    /// Frames in the pool of one receive queue: as asked, or enough that neither ring runs dry while the other is full.
+    /// Frames in the pool of one receive queue: as asked, or enough that neither ring runs dry while the
+    /// other is full.
     pub(crate) fn frames(&self) -> usize {
         match self.rx_frames {
             0 => usize::from(self.rx_descriptors) + usize::from(self.tx_descriptors) + 256,

@@ -52,8 +52,8 @@ impl Wait {
     }
 }
 
-/// A wait without a clock, for the end of a handle: so many reads of a register, each of which takes a real device
-/// about a microsecond. Returns whether `ready` said yes.
+/// A wait without a clock, for the end of a handle: so many reads of a register, each of which takes a real
+/// device about a microsecond. Returns whether `ready` said yes.
 pub(crate) fn reads_until(limit: u32, read: impl Fn() -> u32, ready: impl Fn(u32) -> bool) -> bool {
     (0..limit).any(|_| {
         let value = read();

@@ -6,7 +6,7 @@ use pagewire_bus::{Function, ResetOutcome};
 use pagewire_spec::e1000::{self as spec, Eerd, Rah, Rctl, Rxcsum, Rxdctl, Tctl, Tipg, Txdctl};
 
 use super::registers::Registers;
-use super::{E1000, E1000Rx, E1000Tx, ReceiveSide, TransmitSide, statistics};
+use super::{E1000, E1000Opened, ReceiveSide, TransmitSide, statistics};
 use crate::dma::FramePool;
 use crate::life::Life;
 use crate::port::{Delay, NicConfig, NicError, Opened, RxQueue, Statistics};
@@ -14,7 +14,8 @@ use crate::ring::{Receiver, Transmitter};
 use crate::settings::check_address;
 use crate::wait::{ALL_ONES, Wait};
 
-/// CTRL.RST clears itself within a microsecond (§13.4.1); real devices load their EEPROM for some milliseconds more.
+/// CTRL.RST clears itself within a microsecond (§13.4.1); real devices load their EEPROM for some
+/// milliseconds more.
 const RESET: Wait = Wait {
     step: "resetting the device",
     register: "CTRL",
@@ -32,16 +33,17 @@ const EEPROM: Wait = Wait {
 /// The longest frame, with its checksum, that goes without RCTL.LPE (§13.4.22).
 const STANDARD_FRAME: u16 = 1522;
 
-/// Opens an 82540EM: reset, station address, rings, link. It receives when this returns, whether the link is up
-/// already or not.
+/// Opens an 82540EM: reset, station address, rings, link. It receives when this returns, whether the link is
+/// up already or not.
 ///
 /// # Errors
-/// [`NicError`] says which step failed. The device is stopped then, as far as it answers, and nothing of it is left.
+/// [`NicError`] says which step failed. The device is stopped then, as far as it answers, and nothing of it
+/// is left.
 pub fn open<F: Function>(
     function: Arc<F>,
     config: &NicConfig,
     delay: &mut dyn Delay,
-) -> Result<Opened<E1000<F>, E1000Tx<F>, E1000Rx<F>>, NicError> {
+) -> Result<E1000Opened<F>, NicError> {
     let identity = function.identity();
     if (identity.vendor, identity.device) != (pagewire_spec::VENDOR_ID, spec::DEVICE_ID) {
         return Err(NicError::WrongDevice {
@@ -106,7 +108,8 @@ pub fn open<F: Function>(
     })
 }
 
-/// §14.3, §13.4.1: interrupts off, both directions off, reset, interrupts off again. Afterwards the device does nothing.
+/// §14.3, §13.4.1: interrupts off, both directions off, reset, interrupts off again. Afterwards the device
+/// does nothing.
 pub(super) fn quiesce<B: pagewire_bus::Bar>(
     registers: &Registers<B>,
     delay: &mut dyn Delay,
@@ -187,7 +190,8 @@ fn set_up_filters<B: pagewire_bus::Bar>(registers: &Registers<B>, mac: [u8; 6]) 
 
 /// §14.5: thresholds, gaps, enable. The ring was set up before.
 fn start_transmit<B: pagewire_bus::Bar>(registers: &Registers<B>) {
-    // WTHRESH 0: each descriptor that asks for it is written back at once. GRAN: thresholds count descriptors.
+    // WTHRESH 0: each descriptor that asks for it is written back at once. GRAN: thresholds count
+    // descriptors.
     registers.set_txdctl(Txdctl::new().with_gran(true));
     registers.set_tipg(Tipg::new().with_ipgt(10).with_ipgr1(8).with_ipgr2(6));
     registers.set_tctl(

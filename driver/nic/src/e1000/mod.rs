@@ -1,11 +1,13 @@
 //! The 82540EM: 1 Gb/s, one transmit and one receive queue.
 //!
-//! Sections (§) are those of the *PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual*, Intel
+//! Sections (§) are those of the *PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's
+//! Manual*, Intel
 //! 317453. [`open`] is the way in; `init` is what the manual's §14 asks for, step by step.
 //!
 //! What this device lacks: RSS and a second queue pair; receive coalescing (with
-//! [`coalesce`](crate::port::NicConfig::coalesce) it merely takes packets of any length, over as many buffers as they
-//! need); and a way to ask whether one queue has stopped, so that a queue's memory waits for the reset of the device.
+//! [`coalesce`](crate::port::NicConfig::coalesce) it merely takes packets of any length, over as many buffers
+//! as they need); and a way to ask whether one queue has stopped, so that a queue's memory waits for the
+//! reset of the device.
 
 mod init;
 mod receive;
@@ -23,7 +25,7 @@ pub use receive::ReceiveSide;
 pub use transmit::TransmitSide;
 
 use crate::life::Life;
-use crate::port::{Delay, Link, Nic, NicError, SleepDelay, Statistics, TxLimits};
+use crate::port::{Delay, Link, Nic, NicError, Opened, SleepDelay, Statistics, TxLimits};
 use crate::ring::{Receiver, Transmitter, TxDevice};
 use crate::wait::ALL_ONES;
 use registers::Registers;
@@ -32,6 +34,9 @@ use registers::Registers;
 pub type E1000Tx<F> = Transmitter<TransmitSide<<F as Function>::Bar>>;
 /// Its receive queue.
 pub type E1000Rx<F> = Receiver<ReceiveSide<<F as Function>::Bar>>;
+
+/// What [`open`] returns.
+pub type E1000Opened<F> = Opened<E1000<F>, E1000Tx<F>, E1000Rx<F>>;
 
 /// An open 82540EM.
 #[derive(Debug)]

@@ -50,8 +50,8 @@ impl<B: Bar> RxDevice for ReceiveSide<B> {
         self.registers.set_rdt(slot);
     }
 
-    /// RCTL.EN stops the queue after the packet that is under way (§13.4.22). Nothing tells when that is, so the queue's
-    /// memory waits for the device's reset.
+    /// RCTL.EN stops the queue after the packet that is under way (§13.4.22). Nothing tells when that is, so
+    /// the queue's memory waits for the device's reset.
     fn disable(&mut self) -> bool {
         self.registers.set_rctl(self.registers.rctl().with_en(false));
         false

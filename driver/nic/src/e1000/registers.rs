@@ -1,4 +1,5 @@
-//! The 82540EM's registers as the driver uses them: one line each, made from the facts in [`pagewire_spec::e1000`].
+//! The 82540EM's registers as the driver uses them: one line each, made from the facts in
+//! [`pagewire_spec::e1000`].
 
 use pagewire_bus::{Bar, Iova};
 use pagewire_spec::Register;

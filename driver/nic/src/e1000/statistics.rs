@@ -1,5 +1,5 @@
-//! The 82540EM's counters (§13.7). They clear when they are read, and stick at their largest value: read them more often
-//! than every half minute at full rate.
+//! The 82540EM's counters (§13.7). They clear when they are read, and stick at their largest value: read them
+//! more often than every half minute at full rate.
 
 use pagewire_bus::Bar;
 use pagewire_spec::e1000 as spec;

@@ -25,12 +25,13 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
     };
 
     const SPLIT: SplitRule = SplitRule {
-        // The manual allows 16,288 (§3.3.3). Pages of a file are 4,096 bytes anyway, and a descriptor that stays within
-        // one is the least that any model or revision of this device was asked for.
+        // The manual allows 16,288 (§3.3.3). Pages of a file are 4,096 bytes anyway, and a descriptor that
+        // stays within one is the least that any model or revision of this device was asked for.
         max_bytes: 4096,
         boundary: 0,
-        // An erratum: the device can report a segmentation request, or the packet after it, done while it still reads
-        // the last descriptor's data. Four bytes of a descriptor of their own close that gap (as Linux does).
+        // An erratum: the device can report a segmentation request, or the packet after it, done while it
+        // still reads the last descriptor's data. Four bytes of a descriptor of their own close that gap (as
+        // Linux does).
         sentinel: 4,
     };
 
@@ -49,7 +50,8 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
         let ip = layout.l2_len;
         let above = ip + layout.l3_len as u8;
         let field = if layout.l4 == L4::Tcp { 16 } else { 6 };
-        // §3.3.6: starts and places of the two checksums, counted from the packet's first byte. An end of 0 is the packet's.
+        // §3.3.6: starts and places of the two checksums, counted from the packet's first byte. An end of 0
+        // is the packet's.
         let first = TxContext0::new()
             .with_ipcss(ip)
             .with_ipcso(if v4 { ip + 10 } else { 0 })
@@ -87,8 +89,8 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
         self.registers.set_tdt(slot);
     }
 
-    /// TCTL.EN stops the queue after the packet that is under way (§13.4.33). Nothing tells when that is, so the queue's
-    /// memory waits for the device's reset.
+    /// TCTL.EN stops the queue after the packet that is under way (§13.4.33). Nothing tells when that is, so
+    /// the queue's memory waits for the device's reset.
     fn disable(&mut self) -> bool {
         self.registers.set_tctl(self.registers.tctl().with_en(false));
         false

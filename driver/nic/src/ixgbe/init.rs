@@ -9,7 +9,7 @@ use pagewire_spec::ixgbe::{
 };
 
 use super::registers::Registers;
-use super::{Ixgbe, IxgbeRx, IxgbeTx, ReceiveSide, TransmitSide, rss, statistics};
+use super::{Ixgbe, IxgbeOpened, IxgbeRx, IxgbeTx, ReceiveSide, TransmitSide, rss, statistics};
 use crate::dma::FramePool;
 use crate::life::Life;
 use crate::port::{Delay, NicConfig, NicError, Opened, RxQueue, Statistics};
@@ -66,16 +66,17 @@ const SECRX_RDY: u32 = 1;
 /// How long a coalesced packet may wait for more, in units of 2 µs (§7.3.2.1).
 const COALESCE_INTERVAL: u16 = 25;
 
-/// Opens an 82599: reset, station address, rings, RSS, link. It receives when this returns, whether the link is up
-/// already or not.
+/// Opens an 82599: reset, station address, rings, RSS, link. It receives when this returns, whether the link
+/// is up already or not.
 ///
 /// # Errors
-/// [`NicError`] says which step failed. The device is stopped then, as far as it answers, and nothing of it is left.
+/// [`NicError`] says which step failed. The device is stopped then, as far as it answers, and nothing of it
+/// is left.
 pub fn open<F: Function>(
     function: Arc<F>,
     config: &NicConfig,
     delay: &mut dyn Delay,
-) -> Result<Opened<Ixgbe<F>, IxgbeTx<F>, IxgbeRx<F>>, NicError> {
+) -> Result<IxgbeOpened<F>, NicError> {
     let identity = function.identity();
     if (identity.vendor, identity.device) != (pagewire_spec::VENDOR_ID, spec::DEVICE_ID) {
         return Err(NicError::WrongDevice {
@@ -145,7 +146,8 @@ pub fn open<F: Function>(
     Ok(Opened { nic, queues })
 }
 
-/// §4.6.3, §5.2.5.3.2: interrupts off, no new DMA, wait for the last, reset. Afterwards the device does nothing.
+/// §4.6.3, §5.2.5.3.2: interrupts off, no new DMA, wait for the last, reset. Afterwards the device does
+/// nothing.
 pub(super) fn quiesce<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError> {
     if u32::from(registers.status()) == ALL_ONES {
         return Err(NicError::Removed { step: RESET.step });
@@ -234,7 +236,8 @@ fn set_up_receive<B: Bar>(registers: &Registers<B>, config: &NicConfig) {
             PacketBuffer::new().with_kib(if index == 0 { 512 } else { 0 }),
         );
     }
-    // §8.2.3.22.8: checksums added and stripped by the device, short frames padded, long ones taken up to MAXFRS.
+    // §8.2.3.22.8: checksums added and stripped by the device, short frames padded, long ones taken up to
+    // MAXFRS.
     let hlreg0 = registers
         .hlreg0()
         .with_txcrcen(true)
@@ -269,7 +272,8 @@ fn set_up_receive<B: Bar>(registers: &Registers<B>, config: &NicConfig) {
     registers.set_ctrl_ext(registers.ctrl_ext().with_ns_dis(true));
 }
 
-/// §4.6.8: all that transmit queues share. The arbiter is off while the number of queues and the buffers are set.
+/// §4.6.8: all that transmit queues share. The arbiter is off while the number of queues and the buffers are
+/// set.
 fn set_up_transmit<B: Bar>(registers: &Registers<B>) {
     registers.set_rttdcs(registers.rttdcs().with_arbdis(true));
     registers.set_mtqc(Mtqc::new());
@@ -303,7 +307,8 @@ fn enable_transmit_queue<B: Bar>(
     Ok(())
 }
 
-/// §4.6.7.1: buffer size and descriptor type, coalescing, enable, wait until it is; only then may the tail move.
+/// §4.6.7.1: buffer size and descriptor type, coalescing, enable, wait until it is; only then may the tail
+/// move.
 fn enable_receive_queue<B: Bar>(
     registers: &Registers<B>,
     queue: u32,
@@ -321,7 +326,8 @@ fn enable_receive_queue<B: Bar>(
     registers.set_dca_rxctrl(queue, registers.dca_rxctrl(queue).with_reserved_12(false));
     if config.coalesce {
         registers.set_rscctl(queue, coalescing(config.rx_buffer));
-        // §7.3.2.1: a packet stops waiting for more when its vector's interval is over. The interrupt itself stays masked.
+        // §7.3.2.1: a packet stops waiting for more when its vector's interval is over. The interrupt itself
+        // stays masked.
         registers.set_receive_ivar(queue, IvarByte::new().with_vector(queue as u8).with_valid(true));
         registers.set_eitr(
             queue,
@@ -345,8 +351,8 @@ fn coalescing(rx_buffer: u32) -> Rscctl {
         .with_maxdesc((0..=3).rev().find(fits).unwrap_or(0))
 }
 
-/// §4.6.7: the receive path is halted and empty while RXCTRL.RXEN is set. It was never on since the reset, so one that
-/// does not say in time that it is empty is no reason to stop (as in Linux).
+/// §4.6.7: the receive path is halted and empty while RXCTRL.RXEN is set. It was never on since the reset, so
+/// one that does not say in time that it is empty is no reason to stop (as in Linux).
 fn enable_receive<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError> {
     registers.halt_receive_path(true);
     match RECEIVE_PATH.until(delay, || registers.secrxstat(), |value| value & SECRX_RDY != 0) {

@@ -1,12 +1,12 @@
 //! The 82599: 10 Gb/s, up to 16 transmit and 16 receive queues here, over which RSS spreads what arrives.
 //!
-//! Sections (§) are those of the *82599 10 GbE Controller Datasheet*, Intel 331520. [`open`] is the way in; `init` is what
-//! §4.6 asks for, step by step.
+//! Sections (§) are those of the *82599 10 GbE Controller Datasheet*, Intel 331520. [`open`] is the way in;
+//! `init` is what §4.6 asks for, step by step.
 //!
 //! Packets over several buffers come in two ways: a long frame in consecutive descriptors, and, with
-//! [`coalesce`](crate::port::NicConfig::coalesce), TCP segments that the device joins (RSC, §7.11), whose descriptors name
-//! their successors. A queue can be asked whether it has stopped, so a queue handle that is dropped gives its memory
-//! back at once.
+//! [`coalesce`](crate::port::NicConfig::coalesce), TCP segments that the device joins (RSC, §7.11), whose
+//! descriptors name their successors. A queue can be asked whether it has stopped, so a queue handle that is
+//! dropped gives its memory back at once.
 
 mod init;
 mod receive;
@@ -24,7 +24,7 @@ pub use receive::ReceiveSide;
 pub use transmit::TransmitSide;
 
 use crate::life::Life;
-use crate::port::{Delay, Link, Nic, NicError, SleepDelay, Statistics, TxLimits};
+use crate::port::{Delay, Link, Nic, NicError, Opened, SleepDelay, Statistics, TxLimits};
 use crate::ring::{Receiver, Transmitter, TxDevice};
 use crate::wait::ALL_ONES;
 use registers::Registers;
@@ -33,6 +33,9 @@ use registers::Registers;
 pub type IxgbeTx<F> = Transmitter<TransmitSide<<F as Function>::Bar>>;
 /// A receive queue.
 pub type IxgbeRx<F> = Receiver<ReceiveSide<<F as Function>::Bar>>;
+
+/// What [`open`] returns.
+pub type IxgbeOpened<F> = Opened<Ixgbe<F>, IxgbeTx<F>, IxgbeRx<F>>;
 
 /// An open 82599.
 #[derive(Debug)]

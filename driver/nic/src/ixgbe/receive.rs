@@ -10,7 +10,8 @@ use crate::wait::reads_until;
 
 /// The most reads of RXDCTL for a queue to say that it is off; about 10 ms on a real bus.
 const DISABLE_READS: u32 = 10_000;
-/// Reads that take a real device the 100 µs and more that a queue needs to finish after it said that it is off.
+/// Reads that take a real device the 100 µs and more that a queue needs to finish after it said that it is
+/// off.
 const SETTLE_READS: u32 = 200;
 
 /// A queue as the ring engine sees it.
@@ -66,7 +67,8 @@ impl<B: Bar> RxDevice for ReceiveSide<B> {
         self.registers.0.write32(self.tail, slot);
     }
 
-    /// §4.6.7.1: clear RXDCTL.ENABLE; the queue is off when it reads as 0, and 100 µs later has written all it will.
+    /// §4.6.7.1: clear RXDCTL.ENABLE; the queue is off when it reads as 0, and 100 µs later has written all
+    /// it will.
     fn disable(&mut self) -> bool {
         self.registers
             .set_rxdctl(self.queue, self.registers.rxdctl(self.queue).with_enable(false));
@@ -81,8 +83,8 @@ impl<B: Bar> RxDevice for ReceiveSide<B> {
     }
 }
 
-/// Where a coalesced packet goes on (§7.11.5.1). A long packet that was not coalesced has neither a count nor a pointer: it
-/// goes on in the following descriptor.
+/// Where a coalesced packet goes on (§7.11.5.1). A long packet that was not coalesced has neither a count nor
+/// a pointer: it goes on in the following descriptor.
 #[inline]
 fn next(kind: RxWriteBack0, said: RxWriteBack1) -> Option<u32> {
     let next = said.next_descriptor();
@@ -99,7 +101,8 @@ fn verdict(kind: RxWriteBack0, said: RxWriteBack1) -> Verdict {
         return Verdict::Bad;
     }
     if said.l4cs() && said.l4e() {
-        // An erratum (Linux knows it, too): a UDP datagram without a checksum may be called bad. Software has to look.
+        // An erratum (Linux knows it, too): a UDP datagram without a checksum may be called bad. Software has
+        // to look.
         return if kind.udp() {
             Verdict::Unchecked
         } else {

@@ -1,4 +1,5 @@
-//! The 82599's registers as the driver uses them: one line each, made from the facts in [`pagewire_spec::ixgbe`].
+//! The 82599's registers as the driver uses them: one line each, made from the facts in
+//! [`pagewire_spec::ixgbe`].
 
 use pagewire_bus::{Bar, Iova};
 use pagewire_spec::Register;

@@ -1,12 +1,13 @@
-//! Receive side scaling (§7.1.2.8): which queue a received packet goes to, so that each connection stays on one.
+//! Receive side scaling (§7.1.2.8): which queue a received packet goes to, so that each connection stays on
+//! one.
 
 use pagewire_bus::Bar;
 use pagewire_spec::ixgbe::{self as spec, Mrqc};
 
 use super::registers::Registers;
 
-/// Spreads packets over `queues` by the Toeplitz hash of their addresses and ports. One queue gets all, and the hash is
-/// still reported.
+/// Spreads packets over `queues` by the Toeplitz hash of their addresses and ports. One queue gets all, and
+/// the hash is still reported.
 pub(super) fn set_up<B: Bar>(registers: &Registers<B>, queues: u16, key: &[u8; spec::RSS_KEY_LEN]) {
     for (index, word) in (0..).zip(key.chunks_exact(4)) {
         registers.set_rssrk(index, u32::from_le_bytes([word[0], word[1], word[2], word[3]]));

@@ -21,8 +21,8 @@ pub struct NicConfig {
     pub promiscuous: bool,
     /// Take coalesced TCP segments: packets of up to 64 KiB over many buffers.
     pub coalesce: bool,
-    /// Key of the Toeplitz hash that spreads packets over the queues. The default is the published test key, the same
-    /// on every machine: where strangers choose the addresses, pass a random one.
+    /// Key of the Toeplitz hash that spreads packets over the queues. The default is the published test key,
+    /// the same on every machine: where strangers choose the addresses, pass a random one.
     pub rss_key: [u8; 40],
 }
 
@@ -42,15 +42,16 @@ impl Default for NicConfig {
     }
 }
 
-/// The key of the verification suite in Microsoft's "RSS hashing functions", for which expected hashes are published.
+/// The key of the verification suite in Microsoft's "RSS hashing functions", for which expected hashes are
+/// published.
 const PUBLISHED_RSS_KEY: [u8; 40] = [
     0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0,
     0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42,
     0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 ];
 
-/// Lets time pass between two looks at a register. Every wait of a driver is a bounded loop over this, so a test
-/// can count the time instead of spending it.
+/// Lets time pass between two looks at a register. Every wait of a driver is a bounded loop over this, so a
+/// test can count the time instead of spending it.
 pub trait Delay {
     /// Returns after at least `us` microseconds.
     fn delay_us(&mut self, us: u32);

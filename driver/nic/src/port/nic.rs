@@ -51,7 +51,8 @@ pub struct Statistics {
 pub struct TxLimits {
     /// The largest frame on the wire, Ethernet header included, Ethernet checksum not.
     pub max_frame: u32,
-    /// The most TCP payload in one segmentation request. The IP packet as a whole must stay within 65,535 bytes too.
+    /// The most TCP payload in one segmentation request. The IP packet as a whole must stay within 65,535
+    /// bytes too.
     pub max_tso: u32,
     /// The longest headers (Ethernet, IP and TCP together) of a segmentation request.
     pub max_tso_header: u16,
@@ -120,8 +121,8 @@ pub enum NicError {
     Dma(#[from] DmaError),
 }
 
-/// A NIC that was opened. Dropping it stops it as far as that goes without an error to report; the handles of its
-/// queues are of no use afterwards.
+/// A NIC that was opened. Dropping it stops it as far as that goes without an error to report; the handles of
+/// its queues are of no use afterwards.
 pub trait Nic: Send {
     /// The station address, from the EEPROM.
     fn mac(&self) -> [u8; 6];
@@ -147,12 +148,12 @@ pub trait Nic: Send {
     /// What one packet may look like.
     fn limits(&self) -> TxLimits;
 
-    /// Ends all DMA and resets the device. After a success the memory of all queues may go; queues that still exist
-    /// do nothing any more.
+    /// Ends all DMA and resets the device. After a success the memory of all queues may go; queues that still
+    /// exist do nothing any more.
     ///
     /// # Errors
-    /// [`NicError::Timeout`] or [`NicError::Removed`] where the device did not confirm: memory that it may still reach is
-    /// leaked then, on purpose, and never freed.
+    /// [`NicError::Timeout`] or [`NicError::Removed`] where the device did not confirm: memory that it may
+    /// still reach is leaked then, on purpose, and never freed.
     fn stop(self, delay: &mut dyn Delay) -> Result<(), NicError>
     where
         Self: Sized;

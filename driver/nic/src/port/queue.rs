@@ -5,8 +5,8 @@ use crate::port::TxOffload;
 
 /// The ring had no room: here is what was to be sent. Nothing is lost, and nothing was posted.
 ///
-/// A packet that the device could never take (more pieces than [`TxLimits`](crate::port::TxLimits) allows, headers
-/// that do not lie where its layout says) comes back this way too, and is counted in
+/// A packet that the device could never take (more pieces than [`TxLimits`](crate::port::TxLimits) allows,
+/// headers that do not lie where its layout says) comes back this way too, and is counted in
 /// [`TxCounters::refused`]: waiting does not help it.
 #[derive(Debug)]
 pub struct Full<T>(pub T);
@@ -39,16 +39,17 @@ pub trait TxQueue: Send {
     /// Posts one whole frame. The device sees it after the next [`doorbell`](Self::doorbell).
     ///
     /// # Errors
-    /// [`Full`] returns the frame, untouched, where the ring has no room or the packet is none the device can take.
+    /// [`Full`] returns the frame, untouched, where the ring has no room or the packet is none the device can
+    /// take.
     fn post(&mut self, frame: Frame, offload: TxOffload) -> Result<(), Full<Frame>>;
 
-    /// Posts whole frames as they are, one packet each, from the front of `frames` for as long as there is room; what was
-    /// posted is gone from there. Returns how many. A packet that the device can never take stays in front and is
-    /// counted in [`TxCounters::refused`].
+    /// Posts whole frames as they are, one packet each, from the front of `frames` for as long as there is
+    /// room; what was posted is gone from there. Returns how many. A packet that the device can never take
+    /// stays in front and is counted in [`TxCounters::refused`].
     fn post_all(&mut self, frames: &mut Vec<Frame>) -> usize;
 
-    /// As [`post_all`](Self::post_all) for packets as they were received, each of one buffer or of several: what a forwarder
-    /// does. Returns how many packets were posted.
+    /// As [`post_all`](Self::post_all) for packets as they were received, each of one buffer or of several:
+    /// what a forwarder does. Returns how many packets were posted.
     fn post_received(&mut self, packets: &mut Vec<Received>) -> usize;
 
     /// Posts one packet of a header frame and payload that is named by reference and never touched by the
@@ -119,16 +120,16 @@ pub struct RxCounters {
     pub doorbells: u64,
 }
 
-/// A receive queue with a pool of frames of its own. At any time
-/// `posted + spare + frames in other hands = total`. Dropping it disables the queue; its memory goes only when
-/// the device confirmed that, and frames in other hands stay valid for as long as they live.
+/// A receive queue with a pool of frames of its own. At any time `posted + spare + frames in other hands =
+/// total`. Dropping it disables the queue; its memory goes only when the device confirmed that, and frames in
+/// other hands stay valid for as long as they live.
 pub trait RxQueue: Send {
-    /// Appends up to `max` whole packets to `out`, in the order of arrival, and returns how many. A packet whose
-    /// last buffer is not there yet waits for the next call.
+    /// Appends up to `max` whole packets to `out`, in the order of arrival, and returns how many. A packet
+    /// whose last buffer is not there yet waits for the next call.
     fn receive(&mut self, max: usize, out: &mut Vec<Received>) -> usize;
 
-    /// Takes a frame of this queue's pool back. It reaches the device with the next [`refill`](Self::refill). A frame
-    /// of another pool is dropped: its memory stays with the pool it came from until that ends.
+    /// Takes a frame of this queue's pool back. It reaches the device with the next [`refill`](Self::refill).
+    /// A frame of another pool is dropped: its memory stays with the pool it came from until that ends.
     fn recycle(&mut self, frame: Frame);
 
     /// Takes all of these back; `frames` is empty afterwards.
@@ -138,7 +139,8 @@ pub trait RxQueue: Send {
         }
     }
 
-    /// Posts spare frames and rings the doorbell, once enough of them have gathered to be worth a register write.
+    /// Posts spare frames and rings the doorbell, once enough of them have gathered to be worth a register
+    /// write.
     fn refill(&mut self);
 
     /// How many frames the device has.

@@ -1,9 +1,9 @@
 //! Packets over several buffers, until their last one is there.
 //!
-//! The buffers of a long packet come in consecutive descriptors, and one packet ends before the next begins. Not so
-//! where the device coalesces TCP segments (82599 §7.11): it works on several connections at a time, their
-//! buffers interleave, and each descriptor but the last names the one that continues it. What has arrived of a
-//! packet is kept under the slot where it goes on.
+//! The buffers of a long packet come in consecutive descriptors, and one packet ends before the next begins.
+//! Not so where the device coalesces TCP segments (82599 §7.11): it works on several connections at a time,
+//! their buffers interleave, and each descriptor but the last names the one that continues it. What has
+//! arrived of a packet is kept under the slot where it goes on.
 
 use crate::port::Received;
 
@@ -44,8 +44,9 @@ impl Chains {
         self.waiting + self.consecutive.len()
     }
 
-    /// Keeps a buffer that came in `slot` and is not its packet's last; the packet goes on in slot `next`, or in the
-    /// following one. Returns the buffers of a packet that this makes impossible: two cannot go on in one slot.
+    /// Keeps a buffer that came in `slot` and is not its packet's last; the packet goes on in slot `next`, or
+    /// in the following one. Returns the buffers of a packet that this makes impossible: two cannot go on in
+    /// one slot.
     pub(crate) fn keep(&mut self, slot: usize, next: Option<usize>, buffer: Received) -> Vec<Received> {
         if self.linked.is_empty() {
             self.consecutive.push(buffer);

@@ -69,9 +69,10 @@ impl Descriptors {
     #[inline]
     fn pair(&self, position: usize) -> &Descriptor {
         let first = (position & self.mask) * 2;
-        // SAFETY: the slot is at most `mask`, so both words are among the `2 * (mask + 1)` that `new` found in the
-        // region (and whose slice the pointer is derived from). The region lives as long as `self`. Words of a
-        // descriptor ring are only ever reached as atomics, and a `Descriptor` is nothing but two of them.
+        // SAFETY: the slot is at most `mask`, so both words are among the `2 * (mask + 1)` that `new` found
+        // in the region (and whose slice the pointer is derived from). The region lives as long as `self`.
+        // Words of a descriptor ring are only ever reached as atomics, and a `Descriptor` is nothing but two
+        // of them.
         unsafe { self.words.add(first).cast().as_ref() }
     }
 

@@ -1,5 +1,5 @@
-//! A device for tests of the ring engine: it works through descriptors when it is told to, by the address it was given, as a
-//! real one does. Its formats are as plain as they can be.
+//! A device for tests of the ring engine: it works through descriptors when it is told to, by the address it
+//! was given, as a real one does. Its formats are as plain as they can be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -108,8 +108,8 @@ impl Ring {
         })
     }
 
-    /// Fills one receive buffer and reports it. `next`: the slot where the packet goes on. Returns the slot, or `None` where
-    /// the driver offers nothing.
+    /// Fills one receive buffer and reports it. `next`: the slot where the packet goes on. Returns the slot,
+    /// or `None` where the driver offers nothing.
     pub(crate) fn deliver(
         &self,
         bytes: &[u8],

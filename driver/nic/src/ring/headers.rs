@@ -1,9 +1,9 @@
 //! What the hardware wants to find in a packet's headers before it adds checksums or cuts it up.
 //!
-//! Both families want the same (82540EM §3.3.6 and §3.5; 82599 §7.2.4 and §7.2.5): the IPv4 header checksum is 0; the
-//! checksum field of TCP or UDP holds the sum of the pseudo header, not complemented, to which the device adds
-//! the rest. For segmentation that sum leaves the length out and the IP header's length field is 0, because both
-//! differ from segment to segment.
+//! Both families want the same (82540EM §3.3.6 and §3.5; 82599 §7.2.4 and §7.2.5): the IPv4 header checksum
+//! is 0; the checksum field of TCP or UDP holds the sum of the pseudo header, not complemented, to which the
+//! device adds the rest. For segmentation that sum leaves the length out and the IP header's length field is
+//! 0, because both differ from segment to segment.
 
 use crate::port::{IpVersion, L4, PacketLayout, TxOffload};
 
@@ -11,8 +11,8 @@ use crate::port::{IpVersion, L4, PacketLayout, TxOffload};
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Prepares the headers of a packet of `packet_len` bytes. Returns whether they are where the layout says they are; they
-/// are untouched where not.
+/// Prepares the headers of a packet of `packet_len` bytes. Returns whether they are where the layout says
+/// they are; they are untouched where not.
 #[inline]
 pub(crate) fn prepare(bytes: &mut [u8], offload: &TxOffload, packet_len: u32) -> bool {
     match offload {
@@ -125,7 +125,8 @@ mod tests {
     fn checksum_offload_leaves_the_pseudo_header_sum_with_length() {
         let mut packet = UDP_PACKET;
         assert!(prepare(&mut packet, &TxOffload::Checksum(udp4()), 46));
-        // 192.168 + 0.2 + 192.168 + 0.1 + protocol 17 + length 12, by hand: c0a8 + 0002 + c0a8 + 0001 + 0011 + 000c.
+        // 192.168 + 0.2 + 192.168 + 0.1 + protocol 17 + length 12, by hand: c0a8 + 0002 + c0a8 + 0001 + 0011
+        // + 000c.
         assert_eq!(packet[40..42], [0x81, 0x71]);
         assert_eq!(packet[24..26], [0, 0], "the IPv4 checksum is the device's");
         assert_eq!(packet[16..18], [0, 32], "the length stays");

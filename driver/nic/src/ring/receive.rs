@@ -9,9 +9,10 @@
 //!         │  descriptor each    │  whoever had them    │
 //! ```
 //!
-//! Receiving takes frames from the front, recycling adds them at the end, and a refill moves `offered` on and writes the
-//! descriptors; no frame is moved for it. Positions in this queue and in the ring are the same numbers, modulo each one's
-//! size. First in is first out, so that the buffers of a long packet follow each other in memory where that is possible.
+//! Receiving takes frames from the front, recycling adds them at the end, and a refill moves `offered` on and
+//! writes the descriptors; no frame is moved for it. Positions in this queue and in the ring are the same
+//! numbers, modulo each one's size. First in is first out, so that the buffers of a long packet follow each
+//! other in memory where that is possible.
 #![allow(
     unsafe_code,
     reason = "a queue with a place for each frame of a pool takes them without a test"
@@ -78,7 +79,8 @@ pub struct Receiver<D: RxDevice> {
     frames: Fifo<Frame>,
     /// Position of the first spare frame, and of the next descriptor to write.
     offered: usize,
-    /// Descriptors less one: one always stays free, because head equal to tail means an empty ring to the device.
+    /// Descriptors less one: one always stays free, because head equal to tail means an empty ring to the
+    /// device.
     most: usize,
     /// The pool that the frames are from, now empty.
     pool: FramePool,
@@ -91,8 +93,8 @@ pub struct Receiver<D: RxDevice> {
 }
 
 impl<D: RxDevice> Receiver<D> {
-    /// A ring of `size` descriptors for `device`, which is told of it by the family's init; nothing is posted yet.
-    /// `links`: whether the device may say where a packet goes on.
+    /// A ring of `size` descriptors for `device`, which is told of it by the family's init; nothing is posted
+    /// yet. `links`: whether the device may say where a packet goes on.
     pub(crate) fn new(
         mapper: &Arc<dyn DmaMapper>,
         size: u16,
@@ -155,8 +157,8 @@ impl<D: RxDevice> Receiver<D> {
         }
     }
 
-    /// Hands out packets for as long as each is whole, in one buffer and undamaged: the short way. Returns how many; no
-    /// more than lie in one piece of the rings.
+    /// Hands out packets for as long as each is whole, in one buffer and undamaged: the short way. Returns
+    /// how many; no more than lie in one piece of the rings.
     #[inline]
     fn receive_plain(&mut self, max: usize, out: &mut Vec<Received>) -> usize {
         // A ring's worth of buffers is less than 4 GiB.
@@ -189,7 +191,8 @@ impl<D: RxDevice> Receiver<D> {
         packets
     }
 
-    /// One more buffer, of whatever packet; the device is done with it. Returns how many packets it completed.
+    /// One more buffer, of whatever packet; the device is done with it. Returns how many packets it
+    /// completed.
     #[cold]
     #[inline(never)]
     fn receive_other(&mut self, out: &mut Vec<Received>) -> Option<usize> {

@@ -218,8 +218,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Packets come out in order, whole and unchanged; posted + spare + held is always the pool, whatever happens; with
-    /// links between descriptors as without.
+    /// Packets come out in order, whole and unchanged; posted + spare + held is always the pool, whatever
+    /// happens; with links between descriptors as without.
     #[test]
     fn frames_are_conserved_and_packets_whole(steps in steps(), links in any::<bool>()) {
         const FRAMES: usize = 24;

@@ -9,8 +9,8 @@ pub struct SplitRule {
     pub max_bytes: u32,
     /// A descriptor's bytes cross no multiple of this address, a power of two; 0 where there is no such rule.
     pub boundary: u64,
-    /// The last bytes of a segmentation request, and of the packet after it, that need a descriptor of their own; 0
-    /// where there is no such rule. Not more than `max_bytes`.
+    /// The last bytes of a segmentation request, and of the packet after it, that need a descriptor of their
+    /// own; 0 where there is no such rule. Not more than `max_bytes`.
     pub sentinel: u32,
 }
 
@@ -24,7 +24,8 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// The pieces of `len` bytes at `start`. With `sentinel`, the buffer ends a packet whose last bytes stand alone.
+    /// The pieces of `len` bytes at `start`. With `sentinel`, the buffer ends a packet whose last bytes stand
+    /// alone.
     #[inline]
     pub(crate) fn new(rule: SplitRule, start: Iova, len: u32, sentinel: bool) -> Self {
         let sentinel = if sentinel && len > rule.sentinel {
@@ -110,9 +111,8 @@ mod tests {
             for (at, bytes) in pieces {
                 prop_assert_eq!(at.0, expected);
                 prop_assert!(bytes >= 1 && bytes <= rule.max_bytes);
-                if rule.boundary != 0 {
-                    prop_assert_eq!(at.0 / rule.boundary, (at.0 + u64::from(bytes) - 1) / rule.boundary);
-                }
+                let last_byte = at.0 + u64::from(bytes) - 1;
+                prop_assert_eq!(at.0.checked_div(rule.boundary), last_byte.checked_div(rule.boundary));
                 expected += u64::from(bytes);
                 last = bytes;
             }

@@ -35,8 +35,8 @@ impl<D: TxDevice> Transmitter<D> {
         posted
     }
 
-    /// Packets from the front of `packets`, for as long as each is a plain frame, and no more than until a mark is due or the
-    /// rings wrap. `frame` shows a packet's frame, where that is all of it.
+    /// Packets from the front of `packets`, for as long as each is a plain frame, and no more than until a
+    /// mark is due or the rings wrap. `frame` shows a packet's frame, where that is all of it.
     #[inline]
     fn post_run<U>(
         &mut self,

@@ -1,14 +1,14 @@
 //! The transmit side: post, doorbell, reap.
 //!
-//! **Report-status policy.** The device writes a descriptor's done bit only where it is asked to, and each such
-//! write costs it a bus transaction and the driver a cache miss. So it is asked at the last packet before a doorbell
-//! and after every quarter ring, at a packet's last descriptor. Those positions are the *marks*. The device works in
-//! order, so a mark that is done vouches for everything before it: [`TxQueue::reap`] looks at marks and at
-//! nothing else.
+//! **Report-status policy.** The device writes a descriptor's done bit only where it is asked to, and each
+//! such write costs it a bus transaction and the driver a cache miss. So it is asked at the last packet
+//! before a doorbell and after every quarter ring, at a packet's last descriptor. Those positions are the
+//! *marks*. The device works in order, so a mark that is done vouches for everything before it:
+//! [`TxQueue::reap`] looks at marks and at nothing else.
 //!
-//! **Who owns what.** Frames and slices that are posted wait in two queues of their own, in the order they were
-//! posted; a mark knows how far each of them had come. So a reap moves what a mark covers in one go, and descriptors
-//! that own nothing (contexts, all but the last piece of a buffer) cost nothing.
+//! **Who owns what.** Frames and slices that are posted wait in two queues of their own, in the order they
+//! were posted; a mark knows how far each of them had come. So a reap moves what a mark covers in one go, and
+//! descriptors that own nothing (contexts, all but the last piece of a buffer) cost nothing.
 #![allow(
     unsafe_code,
     reason = "a ring with a free descriptor has room for its owner: no second test"
@@ -46,12 +46,13 @@ pub trait TxDevice: Send {
     /// Whether the context descriptor has room for such lengths.
     fn accepts(layout: &PacketLayout) -> bool;
 
-    /// The descriptor that tells the device where the headers lie; none where it has nothing to do to them. The layout
-    /// is one that the device [accepts](Self::accepts). `len`: as for [`data`](Self::data).
+    /// The descriptor that tells the device where the headers lie; none where it has nothing to do to them.
+    /// The layout is one that the device [accepts](Self::accepts). `len`: as for [`data`](Self::data).
     fn context(offload: &TxOffload, len: u32) -> Option<[u64; 2]>;
 
-    /// What the second words of all of a packet's data descriptors have in common; the low bits are the length's. `len`
-    /// counts the bytes of the packet, or those of the payload alone where it is to be cut into segments.
+    /// What the second words of all of a packet's data descriptors have in common; the low bits are the
+    /// length's. `len` counts the bytes of the packet, or those of the payload alone where it is to be cut
+    /// into segments.
     fn data(offload: &TxOffload, len: u32) -> u64;
 
     /// Writes the tail register: the one register access of the hot path.
@@ -79,8 +80,8 @@ pub struct Transmitter<D: TxDevice> {
     tail: usize,
     /// Position of the first descriptor that is not known to be done.
     head: usize,
-    /// Position at which the ring is full: one descriptor always stays free, because head equal to tail means an empty ring
-    /// to the device.
+    /// Position at which the ring is full: one descriptor always stays free, because head equal to tail means
+    /// an empty ring to the device.
     full: usize,
     /// Position from which on a mark is due.
     mark_due: usize,
@@ -179,8 +180,8 @@ impl<D: TxDevice> Transmitter<D> {
         }
         let len = frame.len() as u32;
         self.push([frame.iova().0, Self::plain_word(len)]);
-        // SAFETY: there are at most as many posted frames as posted descriptors. One of those was free, and the queue
-        // has room for as many frames as the ring has descriptors.
+        // SAFETY: there are at most as many posted frames as posted descriptors. One of those was free, and
+        // the queue has room for as many frames as the ring has descriptors.
         unsafe { self.frames.push_unchecked(frame) };
         self.counters.bytes += u64::from(len);
         self.mark_if_due();
