@@ -89,6 +89,7 @@ impl EmulatedNic {
     /// cable has held back. Returns units of work: packets sent, frames delivered. Bounded by what was
     /// published when it was called.
     pub fn step(&self, now: Duration) -> usize {
+        self.device.core.iommu.release_retired();
         let mut work = 0;
         let mut rung = self.device.take_rung();
         while rung != 0 {

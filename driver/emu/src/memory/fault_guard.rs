@@ -40,6 +40,8 @@ impl Chunk {
 #[derive(Debug)]
 struct Slot {
     state: AtomicU32,
+    /// Grows with each watch that takes the slot.
+    turn: AtomicU32,
     start: AtomicUsize,
     end: AtomicUsize,
     /// Faults in the range since it was registered.
@@ -59,6 +61,7 @@ impl Slot {
     const fn new() -> Self {
         Self {
             state: AtomicU32::new(FREE),
+            turn: AtomicU32::new(0),
             start: AtomicUsize::new(0),
             end: AtomicUsize::new(0),
             faults: AtomicU64::new(0),
@@ -101,8 +104,10 @@ impl Watch {
     pub(crate) fn new(start: usize, len: usize, purpose: Purpose) -> Self {
         install();
         let slot = claim();
-        slot.start.store(start, Ordering::Relaxed);
-        slot.end.store(start + len, Ordering::Relaxed);
+        slot.turn.fetch_add(1, Ordering::Relaxed);
+        // Release: who reads a new bound sees the new turn.
+        slot.start.store(start, Ordering::Release);
+        slot.end.store(start + len, Ordering::Release);
         slot.faults.store(0, Ordering::Relaxed);
         slot.first.store(0, Ordering::Relaxed);
         let state = match purpose {
@@ -197,9 +202,12 @@ fn find(address: usize, wanted: u32) -> Option<&'static Slot> {
     let mut chunk: &'static Chunk = &FIRST;
     loop {
         for slot in &chunk.slots {
+            let turn = slot.turn.load(Ordering::Acquire);
             if slot.state.load(Ordering::Acquire) == wanted
-                && slot.start.load(Ordering::Relaxed) <= address
-                && address < slot.end.load(Ordering::Relaxed)
+                && slot.start.load(Ordering::Acquire) <= address
+                && address < slot.end.load(Ordering::Acquire)
+                // Another watch may have taken the slot between the two bounds: then they mean nothing.
+                && slot.turn.load(Ordering::Relaxed) == turn
             {
                 return Some(slot);
             }

@@ -22,6 +22,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use super::access::{Piece, Ring, Room};
 use super::fault_guard::{Purpose, Watch, page_size};
 use super::occupancy::Occupancy;
+use super::view::{Retired, View};
 use crate::sanitizer::Rule;
 
 /// First address handed out: low addresses stay unmapped, where a forgotten address points.
@@ -49,7 +50,9 @@ impl std::fmt::Display for Refusal {
 struct Mapping {
     start: u64,
     end: u64,
+    /// Where the device finds the memory: its own view, or the mapping it was given.
     host: NonNull<u8>,
+    view: Option<View>,
     direction: Direction,
     /// Notices pages that are gone; on what the device only reads.
     source: Option<Watch>,
@@ -93,6 +96,7 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct Iommu {
     table: RwLock<Table>,
+    retired: Retired,
     max_mappings: usize,
     strict: bool,
 }
@@ -105,6 +109,7 @@ impl Iommu {
         };
         Self {
             table: RwLock::new(table),
+            retired: Retired::default(),
             max_mappings,
             strict,
         }
@@ -121,6 +126,13 @@ impl Iommu {
             return Err(BusError::Misaligned { start, len, page });
         }
         let writes = direction.device_writes();
+        // SAFETY: the caller vouches that the memory is mapped.
+        let view = if writes {
+            None
+        } else {
+            unsafe { View::of(memory.start, len) }
+        };
+        let host = view.as_ref().map_or(memory.start, View::start);
         let shield = (writes && self.strict).then(|| Shield {
             watch: Watch::new(start, len, Purpose::Shield),
             pages: Mutex::new(Pages {
@@ -131,9 +143,10 @@ impl Iommu {
         let mut mapping = Mapping {
             start: 0,
             end: 0,
-            host: memory.start,
+            host,
+            view,
             direction,
-            source: (!writes).then(|| Watch::new(start, len, Purpose::Source)),
+            source: (!writes).then(|| Watch::new(host.as_ptr() as usize, len, Purpose::Source)),
             occupied: writes.then(|| Occupancy::new(len)),
             shield,
             writable_here: self.strict && (writes || is_writable(start)),
@@ -161,13 +174,24 @@ impl Iommu {
         let Some(index) = found.ok().filter(|index| table.live[*index].len() == len) else {
             return Err(BusError::NotMapped { iova, len });
         };
-        let ended = table.live.remove(index);
+        let mut ended = table.live.remove(index);
         ended.open_all();
+        if let Some(view) = ended.view.take() {
+            // Nobody watches addresses that may soon be somebody else's.
+            ended.source = None;
+            self.retired.push(view);
+        }
         if table.ended.len() == TOMBSTONES {
             table.ended.pop_front();
         }
         table.ended.push_back((ended.start, ended.end));
         Ok(())
+    }
+
+    /// Lets go of what mappings that have ended still hold.
+    #[inline]
+    pub(crate) fn release_retired(&self) {
+        self.retired.release();
     }
 
     /// Waits until nobody who holds the table now holds it any more.

@@ -8,6 +8,7 @@
 //! - [`iommu`]: the table of mappings, with directions, and the memory of mappings that have ended;
 //! - [`access`]: the copies themselves, on raw pointers;
 //! - [`occupancy`]: which bytes of a mapping stand in a posted descriptor;
+//! - [`view`]: the device's own mapping of memory that it reads;
 //! - [`fault_guard`]: what happens when a page under a mapping is gone (a file was truncated), and how the
 //!   strict level notices a driver that reads a receive buffer before it is done.
 //!
@@ -17,6 +18,7 @@ mod access;
 pub(crate) mod fault_guard;
 mod iommu;
 mod occupancy;
+mod view;
 
 pub use access::{Piece, SourceFault};
 pub(crate) use access::{Ring, Room};

@@ -8,10 +8,11 @@
 
 use std::fs::File;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::time::Duration;
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
-use pagewire_bus::{Bar, Direction, Function, HostRange, Iova};
+use pagewire_bus::{Bar, Direction, DmaMapper, Function, HostRange, Iova};
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model, Options, connect};
@@ -20,11 +21,19 @@ use pagewire_spec::{Register, e1000, ixgbe};
 /// Descriptors of a test's rings.
 pub const SLOTS: u32 = 64;
 
-/// Memory mapped for a device. It is not unmapped by itself.
+/// Memory mapped for a device, and unmapped before it is freed if a test has not done so.
 pub struct Memory {
     map: MmapRaw,
+    mapper: Arc<dyn DmaMapper>,
     pub iova: u64,
     pub len: usize,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // Refused where the test has unmapped it.
+        let _ = self.mapper.unmap(Iova(self.iova), self.len);
+    }
 }
 
 impl Memory {
@@ -43,11 +52,13 @@ impl Memory {
     fn map(nic: &EmulatedNic, map: MmapRaw, direction: Direction) -> Self {
         let start = NonNull::new(map.as_mut_ptr()).expect("not null");
         let len = map.len();
-        // SAFETY: the memory lives as long as `self`, which tests keep until they have unmapped it or are
-        // through; it is reached through raw pointers only.
-        let iova = unsafe { nic.mapper().map(HostRange { start, len }, direction) }.expect("a mapping");
+        let mapper = nic.mapper();
+        // SAFETY: the memory lives as long as `self`, which unmaps it first; it is reached through raw
+        // pointers only.
+        let iova = unsafe { mapper.map(HostRange { start, len }, direction) }.expect("a mapping");
         Self {
             map,
+            mapper,
             iova: iova.0,
             len,
         }
