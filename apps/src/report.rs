@@ -39,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) sanitizer: &'static str,
     /// Wall-clock time of the transfer alone.
     pub(crate) seconds: f64,
+    /// Wall-clock time before it: NICs started, memory allocated, the file mapped for the device.
+    pub(crate) setup_seconds: f64,
     /// Simulated time of the transfer under `--virtual-time`, else null.
     pub(crate) virtual_seconds: Option<f64>,
     pub(crate) gb_per_s: f64,
@@ -128,6 +130,7 @@ impl Report {
                 SanitizerLevel::Full => "full",
             },
             seconds: outcome.seconds,
+            setup_seconds: outcome.setup_seconds,
             virtual_seconds: outcome.virtual_seconds,
             gb_per_s: ratio(gigabytes, outcome.seconds),
             sender_cpu_s_per_gb: ratio(outcome.sender_cpu_s, gigabytes),

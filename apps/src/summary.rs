@@ -34,6 +34,14 @@ impl Display for Summary<'_> {
             "time",
             format_args!("{}{}", time(report.seconds), rates(report)),
         )?;
+        line(
+            f,
+            "made ready in",
+            format_args!(
+                "{} before that (NICs, memory, the file's pages)",
+                time(report.setup_seconds)
+            ),
+        )?;
         if let Some(seconds) = report.virtual_seconds {
             line(f, "simulated time", format_args!("{}", time(seconds)))?;
         }

@@ -47,7 +47,10 @@ impl<T: TxQueue> Device for OneCall<'_, T> {
 
     fn transmit(&mut self, _now: Instant) -> Option<Outgoing<'_, T>> {
         // smoltcp holds a segment back only if there is no token: better than absorbing it.
-        self.egress.ready().then(|| Outgoing {
+        if !self.egress.ready() {
+            return None;
+        }
+        Some(Outgoing {
             egress: self.egress,
             flow: self.flow.as_deref_mut(),
             mss: None,

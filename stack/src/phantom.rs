@@ -77,8 +77,9 @@ impl SocketPool {
         socket.set_congestion_control(self.congestion);
         // A 10 ms delayed ACK halves the speed of a sender that waits for it; ACKs are coalesced by batches.
         socket.set_ack_delay(None);
-        // A short segment is the last one of what is there to send: nothing would be gained by holding it back.
-        socket.set_nagle_enabled(false);
+        // Nagle keeps a window's odd end from becoming a runt that puts all later segments out of step with the
+        // ring's end; what there is to send beyond it goes with the next full segment.
+        socket.set_nagle_enabled(true);
         Ok(socket)
     }
 

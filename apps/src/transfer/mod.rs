@@ -115,6 +115,8 @@ pub struct Outcome {
     pub bytes_received: u64,
     /// Wall-clock seconds from the first SYN to the last byte in the sink.
     pub seconds: f64,
+    /// Wall-clock seconds before that: NICs started, memory allocated, the file mapped for the device.
+    pub setup_seconds: f64,
     /// Simulated seconds of the same, where time was virtual.
     pub virtual_seconds: Option<f64>,
     /// CPU seconds of the sender's stack and driver, without the emulated device and without polls that found nothing.
@@ -233,6 +235,7 @@ fn run_on<F: Family>(
     progress: &AtomicU64,
     stop: &AtomicBool,
 ) -> Result<Outcome, TransferError> {
+    let setup = realtime::Clock::start();
     let devices = [
         Machine::<F>::device(&plan, End::Sender),
         Machine::<F>::device(&plan, End::Receiver),
@@ -253,12 +256,15 @@ fn run_on<F: Family>(
         plan.declared_len,
     )?;
     let mut sender = Sender::start(Machine::<F>::start(sending, &plan, End::Sender, start)?, &plan)?;
+    devices[0].warm_up();
+    let setup_seconds = setup.elapsed().as_secs_f64();
 
     let mut outcome = if plan.virtual_time {
         simulate(&mut sender, &mut receiver, stop)?
     } else {
         on_two_threads(&mut sender, &mut receiver, stop)?
     };
+    outcome.setup_seconds = setup_seconds;
     outcome.bytes_received = progress.load(Ordering::Relaxed);
     let counters = sender.machine.stack.counters();
     let queue = sender.machine.stack.tx().counters();

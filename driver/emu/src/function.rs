@@ -89,15 +89,21 @@ impl EmulatedNic {
     /// cable has held back. Returns units of work: packets sent, frames delivered. Bounded by what was
     /// published when it was called.
     pub fn step(&self, now: Duration) -> usize {
-        self.device.core.iommu.release_retired();
         let mut work = 0;
         let mut rung = self.device.take_rung();
+        self.device.core.iommu.release_retired(rung != 0);
         while rung != 0 {
             let queue = rung.trailing_zeros() as usize;
             rung &= rung - 1;
             work += self.send(queue, now);
         }
         work + self.deliver_due(now)
+    }
+
+    /// Makes the memory that is mapped for reading ready, so that the first use of a page costs what every use does: a
+    /// real IOMMU's mapping pins its pages, while this device's copies meet each page for the first time. Optional.
+    pub fn warm_up(&self) {
+        self.device.core.iommu.populate();
     }
 
     /// As [`step`](Self::step), for one transmit queue: queues can be stepped by different threads.

@@ -3,7 +3,9 @@
 //! A window is a run of the file that is mapped into this process and into the device's IOMMU. Windows
 //! slide: one is mapped when its first byte is gathered, and let go when its last byte is acknowledged; it
 //! is unmapped when the last descriptor that names it has completed, because each slice holds it. So a file
-//! larger than memory, or than the IOMMU's mapping limit, is sent with a few windows at a time.
+//! larger than memory, or than the IOMMU's mapping limit, is sent with a few windows at a time. A file of up
+//! to [`KEPT_BYTES`] is mapped whole when it is [prepared](MappedFile::prepare), and kept until it is sent: mapping is
+//! then paid for before the first byte, and once.
 //!
 //! A file may change under way. Where the kernel grants a read lease, a process that opens the file for
 //! writing waits until we are done, or for [`LEASE_GRACE`], whichever comes first. Where it grants none (a
@@ -22,6 +24,9 @@ use super::{Fingerprint, Source, SourceError};
 
 /// Length of a window in bytes. Large, so that mapping and unmapping (a TLB shoot-down each) stay rare.
 pub(crate) const WINDOW_BYTES: u64 = 32 << 20;
+
+/// Files up to this length are mapped whole and kept mapped.
+pub const KEPT_BYTES: u64 = 1 << 30;
 
 /// How long another process that opens the file for writing is kept waiting before the transfer is given up.
 /// The kernel breaks a lease by force after `/proc/sys/fs/lease-break-time`, 45 s by default.
@@ -72,13 +77,22 @@ impl MappedFile {
         })
     }
 
-    /// Maps the first window, so that a file that cannot be mapped shows it at once.
+    /// Maps what can be mapped ahead: all of a file of up to [`KEPT_BYTES`], the first window of a longer one. A
+    /// file that cannot be mapped shows it here.
     ///
     /// # Errors
     /// The file system's or the mapper's refusal: such a file can be copied instead.
     pub fn prepare(&mut self) -> Result<(), SourceError> {
-        if !self.is_empty() {
-            self.window(0)?;
+        if self.is_empty() {
+            return Ok(());
+        }
+        let last = if self.is_kept() {
+            (self.len() - 1) / WINDOW_BYTES
+        } else {
+            0
+        };
+        for index in 0..=last {
+            self.window(index)?;
         }
         Ok(())
     }
@@ -90,6 +104,10 @@ impl MappedFile {
             Ok(_) => LeaseState::Held,
             Err(reason) => LeaseState::Refused(*reason),
         }
+    }
+
+    fn is_kept(&self) -> bool {
+        self.len() <= KEPT_BYTES
     }
 
     /// The window `index`, mapped now if it is the next one.
@@ -130,7 +148,8 @@ impl Source for MappedFile {
     }
 
     fn release(&mut self, offset: u64) {
-        while !self.windows.is_empty() && (self.first_window + 1) * WINDOW_BYTES <= offset {
+        while !self.is_kept() && !self.windows.is_empty() && (self.first_window + 1) * WINDOW_BYTES <= offset
+        {
             self.windows.pop_front();
             self.first_window += 1;
         }

@@ -14,7 +14,7 @@ mod mapped;
 pub use bytes::Bytes;
 pub use copied::CopiedFile;
 pub use fingerprint::Fingerprint;
-pub use mapped::{LEASE_GRACE, LeaseState, MappedFile};
+pub use mapped::{KEPT_BYTES, LEASE_GRACE, LeaseState, MappedFile};
 
 use pagewire_nic::dma::{DmaError, GatherSlice};
 use smoltcp::time::Instant;

@@ -62,6 +62,21 @@ impl StackConfig {
         (LONGEST_IP - headers) / mss * mss
     }
 
+    /// The sizes that sockets get. A transmit ring of whole segments never ends in the middle of one, where smoltcp
+    /// would send two short ones.
+    pub(crate) fn socket_sizes(&self) -> SocketSizes {
+        let payload = if self.segmentation_offload {
+            self.segment_payload(HEADERS_V4)
+        } else {
+            self.mtu - HEADERS_V4
+        };
+        let whole = self.sockets.transmit / payload * payload;
+        SocketSizes {
+            transmit: if whole > 0 { whole } else { self.sockets.transmit },
+            ..self.sockets
+        }
+    }
+
     /// The longest packet in bytes that smoltcp emits, the Ethernet header included.
     pub(crate) fn longest_packet(&self, limits: TxLimits) -> usize {
         if self.segmentation_offload && limits.max_tso > 0 {
@@ -81,12 +96,9 @@ impl StackConfig {
         capabilities.checksum.tcp = Checksum::None;
         capabilities.checksum.ipv4 = Checksum::Both;
         if self.segmentation_offload {
-            let longest = |headers: usize| {
-                let len = ETHERNET + headers + self.segment_payload(headers);
-                NonZeroUsize::new(len.min(limits.max_tso as usize))
-            };
             // Not over IPv6: smoltcp 0.14 drops an IPv6 packet that is longer than the MTU, whoever would cut it.
-            capabilities.segmentation.tcpv4 = longest(HEADERS_V4);
+            let longest = ETHERNET + HEADERS_V4 + self.segment_payload(HEADERS_V4);
+            capabilities.segmentation.tcpv4 = NonZeroUsize::new(longest.min(limits.max_tso as usize));
         }
         capabilities
     }

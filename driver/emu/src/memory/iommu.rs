@@ -126,10 +126,10 @@ impl Iommu {
             return Err(BusError::Misaligned { start, len, page });
         }
         let writes = direction.device_writes();
-        // SAFETY: the caller vouches that the memory is mapped.
         let view = if writes {
             None
         } else {
+            // SAFETY: the caller vouches that the memory is mapped.
             unsafe { View::of(memory.start, len) }
         };
         let host = view.as_ref().map_or(memory.start, View::start);
@@ -188,10 +188,23 @@ impl Iommu {
         Ok(())
     }
 
-    /// Lets go of what mappings that have ended still hold.
+    /// Fills the page tables of everything that the device only reads.
+    pub(crate) fn populate(&self) {
+        for view in self
+            .table
+            .read()
+            .live
+            .iter()
+            .filter_map(|mapping| mapping.view.as_ref())
+        {
+            view.populate();
+        }
+    }
+
+    /// Lets go of what mappings that have ended still hold; a `busy` device puts it off as long as it can.
     #[inline]
-    pub(crate) fn release_retired(&self) {
-        self.retired.release();
+    pub(crate) fn release_retired(&self, busy: bool) {
+        self.retired.release(busy);
     }
 
     /// Waits until nobody who holds the table now holds it any more.

@@ -43,6 +43,13 @@ impl View {
         })
     }
 
+    /// Fills the page table of the view, as pinning does on a real bus; without it, each page waits for its first
+    /// use. A page that cannot be had is left to that.
+    pub(super) fn populate(&self) {
+        // SAFETY: the range belongs to this value; populating for reading changes no byte of it.
+        unsafe { libc::madvise(self.start.as_ptr().cast(), self.len, libc::MADV_POPULATE_READ) };
+    }
+
     /// The first byte.
     pub(super) fn start(&self) -> NonNull<u8> {
         self.start
@@ -57,6 +64,9 @@ impl Drop for View {
     }
 }
 
+/// Ended views that a busy device keeps for later.
+const FEW: usize = 64;
+
 /// Views whose mappings have ended.
 #[derive(Debug, Default)]
 pub(super) struct Retired {
@@ -70,12 +80,28 @@ impl Retired {
         self.any.store(true, Ordering::Release);
     }
 
-    /// Lets go of them. Cheap where there are none.
+    /// Lets go of one of them, unless the device is `busy` and there are few. Cheap where there are none.
     #[inline]
-    pub(super) fn release(&self) {
-        if self.any.load(Ordering::Relaxed) && self.any.swap(false, Ordering::Acquire) {
-            drop(std::mem::take(&mut *self.views.lock()));
+    pub(super) fn release(&self, busy: bool) {
+        if self.any.load(Ordering::Relaxed) {
+            self.release_one(busy);
         }
+    }
+
+    #[cold]
+    fn release_one(&self, busy: bool) {
+        let view = {
+            let mut views = self.views.lock();
+            let view = if busy && views.len() <= FEW {
+                None
+            } else {
+                views.pop()
+            };
+            self.any.store(!views.is_empty(), Ordering::Release);
+            view
+        };
+        // The lock is free again: letting go of a view takes its time.
+        drop(view);
     }
 }
 
@@ -119,7 +145,13 @@ mod tests {
         // SAFETY: `first` is mapped.
         retired.push(unsafe { View::of(NonNull::from(&first[..]).cast(), 4096) }.unwrap());
         assert_eq!(retired.views.lock().len(), 1);
-        retired.release();
+        retired.release(true);
+        assert_eq!(
+            retired.views.lock().len(),
+            1,
+            "a busy device has better things to do"
+        );
+        retired.release(false);
         assert!(retired.views.lock().is_empty());
     }
 }
