@@ -106,7 +106,7 @@ pub(crate) struct SendArguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
-    /// Record the sender's frames in this file
+    /// Record the frames of both directions in this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) pcap: Option<PathBuf>,
 
@@ -127,7 +127,7 @@ pub(crate) struct SendArguments {
     pub(crate) corrupt: f64,
 
     /// Where the faults' random numbers start: the same seed, the same faults
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 
     /// Run on a simulated clock: nothing waits, and a run repeats bit for bit

@@ -9,6 +9,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 
+use pagewire_nic::dma::ReadLease;
+
 use crate::arguments::{SendArguments, Switch};
 use crate::capture;
 use crate::hash::{self, Content, Sha256Sum, Xxh3};
@@ -99,9 +101,12 @@ fn carry(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendErr
         hash: Xxh3::new(),
         output,
     };
+    // Until the proof is done, so that a writer that waits for the transfer does not slip in between the two.
+    let lease = ReadLease::acquire(&input.file);
     let outcome = transfer(arguments, &setup, &input, pcap, &mut receiver, interrupt)?;
     let Receiver { hash, output } = receiver;
     let (proof, failure) = prove(&input, hash.finish(), &outcome, output.as_ref(), interrupt)?;
+    drop(lease);
     let print_to_stderr = output.as_ref().is_some_and(Output::shares_stdout);
     match output {
         Some(output) if proof.verified => output.commit()?,

@@ -25,7 +25,7 @@
 //!    they stay allocated until the process ends, because a device that still writes to pages that belong to
 //!    somebody else by now is worse than a leak.
 //!
-//! All `unsafe` of this crate lies here. The rule behind it: there is a Rust reference to a byte only while no
+//! All `unsafe` of this crate lies here, and in the slots of the rings. The rule behind it: there is a Rust reference to a byte only while no
 //! device may write that byte. Descriptor words, which both sides touch at any time, are atomics.
 
 mod arena;

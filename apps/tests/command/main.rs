@@ -1,0 +1,8 @@
+//! The command line, driven as a person would.
+
+mod bad_input;
+mod changed_files;
+mod common;
+mod interrupt;
+mod send;
+mod terminal;
