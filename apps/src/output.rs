@@ -35,8 +35,8 @@ pub(crate) enum OutputError {
     IsTheOutput { path: String },
     #[error("the output '{path}' is a folder; name a file in it, such as '{path}/received'")]
     Folder { path: String },
-    #[error("the folder of the output '{path}' does not exist; make it first: mkdir -p")]
-    NoFolder { path: String },
+    #[error("the folder of the output '{path}' does not exist; make it first: mkdir -p '{folder}'")]
+    NoFolder { path: String, folder: String },
     #[error("not allowed to write the output '{path}'; choose a place that you may write to")]
     Forbidden { path: String },
     #[error(
@@ -68,9 +68,10 @@ pub(crate) enum OutputError {
 impl OutputError {
     /// Names what the system said about `path`.
     pub(crate) fn explain(path: &Path, cause: io::Error) -> Self {
+        let folder = path.parent().unwrap_or(path).display().to_string();
         let path = path.display().to_string();
         match cause.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NoFolder { path },
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NoFolder { path, folder },
             io::ErrorKind::PermissionDenied => Self::Forbidden { path },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::FileTooLarge => Self::TooLarge { path },

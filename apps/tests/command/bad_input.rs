@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
-use crate::common::{Place, as_nobody, pagewire, pattern, refused, sentence, shell, stderr, stdout};
+use crate::driving::{Place, as_nobody, pagewire, pattern, refused, sentence, shell, stderr, stdout};
 
 #[track_caller]
 fn says(sentence: &str, parts: &[&str]) {

@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 
-use crate::common::{Place, Running, pattern, sentence};
+use crate::driving::{Place, Running, pattern, sentence};
 
 const LENGTH: usize = 64 << 20;
 const FIRST: usize = 1 << 20;

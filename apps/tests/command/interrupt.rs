@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::common::{Place, Running, pattern, sentence};
+use crate::driving::{Place, Running, pattern, sentence};
 
 const SOON: Duration = Duration::from_secs(10);
 

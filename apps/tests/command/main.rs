@@ -2,7 +2,7 @@
 
 mod bad_input;
 mod changed_files;
-mod common;
+mod driving;
 mod interrupt;
 mod send;
 mod terminal;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::{Place, Running, pagewire, pattern, refused, send, sentence, shell, stderr, stdout};
+use crate::driving::{Place, Running, pagewire, pattern, refused, send, sentence, shell, stderr, stdout};
 
 const PROMISED: &str = "bytes sha256 verified nic backend mode seconds gb_per_s sender_cpu_s_per_gb \
     device_cpu_s_per_gb receiver_cpu_s_per_gb payload_bytes_copied_by_sender_cpu tx_segments tx_descriptors \

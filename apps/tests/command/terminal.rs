@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::common::Place;
+use crate::driving::Place;
 
 /// Opens a fifo for reading, and waits for somebody to write to it: for half a minute at most.
 fn open_written(fifo: &Path) -> File {

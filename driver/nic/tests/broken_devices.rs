@@ -1,11 +1,11 @@
 //! Devices that vanish, hang or lie: an error within a bounded time, whenever it happens.
 
-mod common;
+mod emulated;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{NoDelay, device, pattern};
+use emulated::{NoDelay, device, pattern};
 use pagewire_bus::{Bar, BusError, DmaMapper, Function, Identity, ResetOutcome};
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model};
 use pagewire_nic::dma::FramePool;

@@ -1,11 +1,11 @@
 //! Opening, link, statistics, several queues, closing.
 
-mod common;
+mod emulated;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::{NoDelay, device, mac, open_e1000, open_ixgbe, packet, pattern, plug};
+use emulated::{NoDelay, device, mac, open_e1000, open_ixgbe, packet, pattern, plug};
 use pagewire_emu::Model;
 use pagewire_nic::port::{
     IpVersion, L4, Link, Nic, NicConfig, NicError, RxQueue, TxOffload, TxQueue, Verdict,
@@ -71,12 +71,12 @@ fn a_nic_that_is_dropped_is_stopped() {
     for _ in 0..2 {
         let (a, b) = (open_ixgbe(&da, &promiscuous()), open_e1000(&db, &promiscuous()));
         // In either order: the NIC before its queues, and after.
-        let common::End {
+        let emulated::End {
             nic, queues, pool, ..
         } = a;
         drop((nic, pool));
         drop(queues);
-        let common::End {
+        let emulated::End {
             nic, queues, pool, ..
         } = b;
         drop((queues, pool));

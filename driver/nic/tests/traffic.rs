@@ -1,8 +1,8 @@
 //! Packets from one emulated NIC to another, for each pair of families.
 
-mod common;
+mod emulated;
 
-use common::{checksums_are_right, packet, pattern, segment};
+use emulated::{checksums_are_right, packet, pattern, segment};
 use pagewire_nic::dma::GatherSlice;
 use pagewire_nic::port::{IpVersion, L4, Nic, NicConfig, RxQueue, TxOffload, TxQueue, Verdict};
 
@@ -82,17 +82,17 @@ fn a_frame_of_9018_bytes_fills_several_buffers_that_adjoin() {
 
 #[test]
 fn a_frame_longer_than_the_receiver_takes_is_lost_and_counted() {
-    let device_a = common::device(pagewire_emu::Model::Ixgbe, 1, true);
-    let device_b = common::device(pagewire_emu::Model::Ixgbe, 2, true);
-    common::plug(&device_a, &device_b);
-    let mut a = common::open_ixgbe(
+    let device_a = emulated::device(pagewire_emu::Model::Ixgbe, 1, true);
+    let device_b = emulated::device(pagewire_emu::Model::Ixgbe, 2, true);
+    emulated::plug(&device_a, &device_b);
+    let mut a = emulated::open_ixgbe(
         &device_a,
         &NicConfig {
             max_frame: 9018,
             ..NicConfig::default()
         },
     );
-    let mut b = common::open_ixgbe(
+    let mut b = emulated::open_ixgbe(
         &device_b,
         &NicConfig {
             promiscuous: true,
@@ -316,7 +316,7 @@ fn frames_for_other_stations_are_taken_only_where_that_is_wanted() {
                 a.send(&bytes, TxOffload::None);
                 bytes[..6].copy_from_slice(&[0xff; 6]);
                 a.send(&bytes, TxOffload::None);
-                bytes[..6].copy_from_slice(&common::mac(2));
+                bytes[..6].copy_from_slice(&emulated::mac(2));
                 a.send(&bytes, TxOffload::None);
                 assert_eq!(b.receive(0).len(), if promiscuous { 3 } else { 2 });
             }

@@ -186,10 +186,10 @@ macro_rules! for_each_pair {
         $crate::for_each_pair!(@pair Model::Ixgbe, open_ixgbe, Model::Ixgbe, open_ixgbe, config, $whole, $a, $b, $body);
     }};
     (@pair $ma:expr, $oa:ident, $mb:expr, $ob:ident, $config:ident, $whole:expr, $a:ident, $b:ident, $body:block) => {{
-        let (da, db) = ($crate::common::device($ma, 1, $whole), $crate::common::device($mb, 2, $whole));
-        $crate::common::plug(&da, &db);
+        let (da, db) = ($crate::emulated::device($ma, 1, $whole), $crate::emulated::device($mb, 2, $whole));
+        $crate::emulated::plug(&da, &db);
         #[allow(unused_mut)]
-        let (mut $a, mut $b) = ($crate::common::$oa(&da, &$config), $crate::common::$ob(&db, &$config));
+        let (mut $a, mut $b) = ($crate::emulated::$oa(&da, &$config), $crate::emulated::$ob(&db, &$config));
         $body
         $a.finish();
         $b.finish();
