@@ -1,6 +1,6 @@
 //! What can go wrong between a driver and its bus.
 
-use crate::Iova;
+use crate::{InterruptKind, Iova};
 
 /// A failure of the bus; each names the step and what can be done.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,14 @@ pub enum BusError {
         iova: Iova,
         /// Length in bytes.
         len: usize,
+    },
+    /// The function cannot interrupt that way.
+    #[error("the function has no {vectors} vectors of {kind:?}: choose another kind of interrupt, or poll")]
+    NoInterrupt {
+        /// What was asked for.
+        kind: InterruptKind,
+        /// How many vectors.
+        vectors: u16,
     },
     /// The operating system refused a step.
     #[error("{step} failed: {source}")]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{BusError, Direction, HostRange, Iova};
+use crate::{BusError, Direction, HostRange, Interrupt, InterruptKind, InterruptSupport, Iova};
 
 /// Who a function says it is, from the first words of its configuration space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,4 +85,20 @@ pub trait Function: Send + Sync + 'static {
     /// # Errors
     /// What the system says; a function without a reset of its own is no error.
     fn reset(&self) -> Result<ResetOutcome, BusError>;
+
+    /// The ways the function can interrupt, the best first.
+    fn interrupts(&self) -> Vec<InterruptSupport>;
+
+    /// Turns on the first `vectors` vectors of `kind`; all others are off afterwards. The descriptors go on
+    /// existing after [`disable_interrupts`](Self::disable_interrupts), but nothing fires them any more.
+    ///
+    /// # Errors
+    /// [`BusError::NoInterrupt`], or what the system says; all are off then.
+    fn enable_interrupts(&self, kind: InterruptKind, vectors: u16) -> Result<Vec<Interrupt>, BusError>;
+
+    /// Turns all off.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn disable_interrupts(&self) -> Result<(), BusError>;
 }

@@ -9,13 +9,16 @@
 //! 1. read [`Function::identity`] and choose a driver;
 //! 2. [`Function::set_bus_master`] off, [`Function::reset`];
 //! 3. take the registers with [`Function::bar`], map memory with [`Function::mapper`];
-//! 4. [`Function::set_bus_master`] on: from here the device reads and writes mapped memory;
+//! 4. [`Function::set_bus_master`] on: from here the device reads and writes mapped memory, and what was asked for
+//!    with [`Function::enable_interrupts`] fires;
 //! 5. stop the device, confirm it, unmap, free.
 
 mod error;
 mod function;
+mod interrupt;
 mod iova;
 
 pub use error::BusError;
 pub use function::{Bar, DmaMapper, Function, Identity, ResetOutcome};
+pub use interrupt::{Interrupt, InterruptKind, InterruptSupport, Unmask};
 pub use iova::{Direction, HostRange, Iova};

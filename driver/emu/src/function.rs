@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pagewire_bus::{Bar, BusError, DmaMapper, Function, Identity, ResetOutcome};
+use pagewire_bus::{
+    Bar, BusError, DmaMapper, Function, Identity, Interrupt, InterruptKind, InterruptSupport, ResetOutcome,
+};
 use parking_lot::RwLock;
 
 use crate::cable::{Impairments, PcapTap, Way, lay};
@@ -235,5 +237,17 @@ impl Function for EmulatedNic {
             ResetOutcome::DriverMustReset
         };
         Ok(self.device.reset_function(outcome))
+    }
+
+    fn interrupts(&self) -> Vec<InterruptSupport> {
+        Vec::new()
+    }
+
+    fn enable_interrupts(&self, kind: InterruptKind, vectors: u16) -> Result<Vec<Interrupt>, BusError> {
+        Err(BusError::NoInterrupt { kind, vectors })
+    }
+
+    fn disable_interrupts(&self) -> Result<(), BusError> {
+        Ok(())
     }
 }

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_bus::{Bar, BusError, DmaMapper, Function, Identity, ResetOutcome};
+use pagewire_bus::{
+    Bar, BusError, DmaMapper, Function, Identity, Interrupt, InterruptKind, InterruptSupport, ResetOutcome,
+};
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model, Options, connect};
 use pagewire_nic::dma::{Frame, FramePool};
@@ -100,6 +102,18 @@ impl Function for Fenced {
 
     fn reset(&self) -> Result<ResetOutcome, BusError> {
         self.0.reset()
+    }
+
+    fn interrupts(&self) -> Vec<InterruptSupport> {
+        self.0.interrupts()
+    }
+
+    fn enable_interrupts(&self, kind: InterruptKind, vectors: u16) -> Result<Vec<Interrupt>, BusError> {
+        self.0.enable_interrupts(kind, vectors)
+    }
+
+    fn disable_interrupts(&self) -> Result<(), BusError> {
+        self.0.disable_interrupts()
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use emulated::{NoDelay, device, pattern};
-use pagewire_bus::{Bar, BusError, DmaMapper, Function, Identity, ResetOutcome};
+use pagewire_bus::{
+    Bar, BusError, DmaMapper, Function, Identity, Interrupt, InterruptKind, InterruptSupport, ResetOutcome,
+};
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model};
 use pagewire_nic::dma::FramePool;
 use pagewire_nic::port::{Delay, Link, Nic, NicConfig, NicError, RxQueue, Statistics, TxOffload, TxQueue};
@@ -87,6 +89,18 @@ impl Function for Broken {
 
     fn reset(&self) -> Result<ResetOutcome, BusError> {
         self.nic.reset()
+    }
+
+    fn interrupts(&self) -> Vec<InterruptSupport> {
+        self.nic.interrupts()
+    }
+
+    fn enable_interrupts(&self, kind: InterruptKind, vectors: u16) -> Result<Vec<Interrupt>, BusError> {
+        self.nic.enable_interrupts(kind, vectors)
+    }
+
+    fn disable_interrupts(&self) -> Result<(), BusError> {
+        self.nic.disable_interrupts()
     }
 }
 
