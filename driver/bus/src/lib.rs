@@ -13,11 +13,13 @@
 //!    with [`Function::enable_interrupts`] fires;
 //! 5. stop the device, confirm it, unmap, free.
 
+mod address;
 mod error;
 mod function;
 mod interrupt;
 mod iova;
 
+pub use address::{BadPciAddress, PciAddress};
 pub use error::BusError;
 pub use function::{Bar, DmaMapper, Function, Identity, ResetOutcome};
 pub use interrupt::{Interrupt, InterruptKind, InterruptSupport, Unmask};
