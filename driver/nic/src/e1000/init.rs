@@ -1,12 +1,13 @@
 //! From an unknown state to running rings (§14), and back to silence.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use pagewire_bus::{Function, ResetOutcome};
-use pagewire_spec::e1000::{self as spec, Eerd, Rah, Rctl, Rxcsum, Rxdctl, Tctl, Tipg, Txdctl};
+use pagewire_bus::{Bar, Function, ResetOutcome};
+use pagewire_spec::e1000::{self as spec, Rah, Rctl, Rxcsum, Rxdctl, Tctl, Tipg};
 
 use super::registers::Registers;
-use super::{E1000, E1000Opened, ReceiveSide, TransmitSide, statistics};
+use super::{Chip, E1000, E1000Opened, ReceiveSide, TransmitSide, statistics};
 use crate::dma::FramePool;
 use crate::life::Life;
 use crate::port::{Delay, NicConfig, NicError, Opened, RxQueue, Statistics};
@@ -22,32 +23,20 @@ const RESET: Wait = Wait {
     limit_us: 100_000,
     every_us: 1_000,
 };
-/// A word takes 50 µs or so from a serial EEPROM.
-const EEPROM: Wait = Wait {
-    step: "reading the EEPROM",
-    register: "EERD",
-    limit_us: 10_000,
-    every_us: 10,
-};
 
 /// The longest frame, with its checksum, that goes without RCTL.LPE (§13.4.22).
 const STANDARD_FRAME: u16 = 1522;
 
-/// Opens an 82540EM: reset, station address, rings, link. It receives when this returns, whether the link is
-/// up already or not.
-///
-/// # Errors
-/// [`NicError`] says which step failed. The device is stopped then, as far as it answers, and nothing of it
-/// is left.
-pub fn open<F: Function>(
+/// Opens a controller of the line: what each one's own `open` promises.
+pub(crate) fn open<F: Function, C: Chip>(
     function: Arc<F>,
     config: &NicConfig,
     delay: &mut dyn Delay,
-) -> Result<E1000Opened<F>, NicError> {
+) -> Result<E1000Opened<F, C>, NicError> {
     let identity = function.identity();
-    if (identity.vendor, identity.device) != (pagewire_spec::VENDOR_ID, spec::DEVICE_ID) {
+    if (identity.vendor, identity.device) != (pagewire_spec::VENDOR_ID, C::DEVICE_ID) {
         return Err(NicError::WrongDevice {
-            family: "e1000",
+            family: C::NAME,
             vendor: identity.vendor,
             device: identity.device,
         });
@@ -58,8 +47,8 @@ pub fn open<F: Function>(
     function.set_bus_master(false)?;
     let _: ResetOutcome = function.reset()?;
     let registers = Registers(function.bar(0)?);
-    quiesce(&registers, delay)?;
-    let mac = read_address(&registers, delay)?;
+    quiesce::<_, C>(&registers, delay)?;
+    let mac = read_address::<_, C>(&registers, delay)?;
 
     // From here on, dropping `nic` stops the device.
     let life = Arc::new(Life::new());
@@ -70,14 +59,13 @@ pub fn open<F: Function>(
         mac,
         statistics: Statistics::default(),
         life: Arc::clone(&life),
+        chip: PhantomData,
     };
     let registers = &nic.registers;
 
     let transmitter = Transmitter::new(&mapper, config.tx_descriptors, Arc::clone(&life), |ring| {
         registers.set_transmit_ring(ring.iova(), ring.bytes());
-        TransmitSide {
-            registers: registers.clone(),
-        }
+        TransmitSide::new(registers.clone())
     })?;
     let pool = FramePool::new(&mapper, config.frames(), config.rx_buffer as usize)?;
     let mut receiver = Receiver::new(&mapper, config.rx_descriptors, pool, false, life, |ring| {
@@ -90,7 +78,7 @@ pub fn open<F: Function>(
     set_up_link(registers);
     set_up_filters(registers, mac);
     nic.function.set_bus_master(true)?;
-    start_transmit(registers);
+    start_transmit::<_, C>(registers);
     start_receive(registers, config)?;
     receiver.refill();
 
@@ -110,7 +98,7 @@ pub fn open<F: Function>(
 
 /// §14.3, §13.4.1: interrupts off, both directions off, reset, interrupts off again. Afterwards the device
 /// does nothing.
-pub(super) fn quiesce<B: pagewire_bus::Bar>(
+pub(super) fn quiesce<B: Bar, C: Chip>(
     registers: &Registers<B>,
     delay: &mut dyn Delay,
 ) -> Result<(), NicError> {
@@ -123,7 +111,15 @@ pub(super) fn quiesce<B: pagewire_bus::Bar>(
     registers.set_tctl(Tctl::new().with_psp(true));
     registers.status();
     delay.delay_us(10_000);
+    C::reset(registers, delay)?;
 
+    registers.mask_interrupts();
+    registers.clear_interrupts();
+    Ok(())
+}
+
+/// §13.4.1: everything but the PHY and the PCI configuration goes to its reset state.
+pub(crate) fn reset<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError> {
     registers.set_ctrl(registers.ctrl().with_rst(true));
     delay.delay_us(1);
     RESET.until(
@@ -131,30 +127,23 @@ pub(super) fn quiesce<B: pagewire_bus::Bar>(
         || registers.ctrl().into(),
         |ctrl| !spec::Ctrl::from_bits(ctrl).rst(),
     )?;
-
-    registers.mask_interrupts();
-    registers.clear_interrupts();
     Ok(())
 }
 
 /// §5.6.1: the station address is EEPROM words 0 to 2, low byte first.
-fn read_address<B: pagewire_bus::Bar>(
+fn read_address<B: Bar, C: Chip>(
     registers: &Registers<B>,
     delay: &mut dyn Delay,
 ) -> Result<[u8; 6], NicError> {
     let mut mac = [0; 6];
     for (word, bytes) in (spec::EEPROM_MAC_WORD..).zip(mac.chunks_exact_mut(2)) {
-        // §13.4.4: START with the word's number; DONE says that the data is there.
-        registers.set_eerd(Eerd::new().with_start(true).with_addr(word));
-        let read = || registers.read(&spec::EERD);
-        let value = EEPROM.until(delay, read, |value| Eerd::from_bits(value).done())?;
-        bytes.copy_from_slice(&Eerd::from_bits(value).data().to_le_bytes());
+        bytes.copy_from_slice(&C::read_eeprom(registers, word, delay)?.to_le_bytes());
     }
     check_address(mac)
 }
 
 /// §14.3: the PHY decides speed and duplex, the MAC follows; no flow control, no VLAN handling.
-fn set_up_link<B: pagewire_bus::Bar>(registers: &Registers<B>) {
+fn set_up_link<B: Bar>(registers: &Registers<B>) {
     let ctrl = registers
         .ctrl()
         .with_lrst(false)
@@ -172,7 +161,7 @@ fn set_up_link<B: pagewire_bus::Bar>(registers: &Registers<B>) {
 }
 
 /// §14.4: our own address, no other, an empty multicast table.
-fn set_up_filters<B: pagewire_bus::Bar>(registers: &Registers<B>, mac: [u8; 6]) {
+fn set_up_filters<B: Bar>(registers: &Registers<B>, mac: [u8; 6]) {
     let [a, b, c, d, e, f] = mac;
     registers.set_ral(0, u32::from_le_bytes([a, b, c, d]));
     registers.set_rah(
@@ -189,10 +178,8 @@ fn set_up_filters<B: pagewire_bus::Bar>(registers: &Registers<B>, mac: [u8; 6]) 
 }
 
 /// §14.5: thresholds, gaps, enable. The ring was set up before.
-fn start_transmit<B: pagewire_bus::Bar>(registers: &Registers<B>) {
-    // WTHRESH 0: each descriptor that asks for it is written back at once. GRAN: thresholds count
-    // descriptors.
-    registers.set_txdctl(Txdctl::new().with_gran(true));
+fn start_transmit<B: Bar, C: Chip>(registers: &Registers<B>) {
+    registers.set_txdctl(C::transmit_control());
     registers.set_tipg(Tipg::new().with_ipgt(10).with_ipgr1(8).with_ipgr2(6));
     registers.set_tctl(
         Tctl::new()
@@ -204,7 +191,7 @@ fn start_transmit<B: pagewire_bus::Bar>(registers: &Registers<B>) {
 }
 
 /// §14.4: checksums, buffer size, enable. The ring was set up before.
-fn start_receive<B: pagewire_bus::Bar>(registers: &Registers<B>, config: &NicConfig) -> Result<(), NicError> {
+fn start_receive<B: Bar>(registers: &Registers<B>, config: &NicConfig) -> Result<(), NicError> {
     registers.set_rdtr(0);
     registers.set_rxdctl(Rxdctl::new().with_gran(true));
     registers.set_rxcsum(Rxcsum::new().with_ipofl(true).with_tuofl(true).with_ipv6ofl(true));

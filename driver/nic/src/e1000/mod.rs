@@ -1,54 +1,73 @@
-//! The 82540EM: 1 Gb/s, one transmit and one receive queue.
+//! The 82540EM and what its descendants kept: 1 Gb/s, one transmit and one receive queue.
 //!
 //! Sections (§) are those of the *PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's
-//! Manual*, Intel
-//! 317453. [`open`] is the way in; `init` is what the manual's §14 asks for, step by step.
+//! Manual*, Intel 317453. [`open`] is the way in; `init` is what the manual's §14 asks for, step by step.
+//! Registers and descriptors of the line stayed where they were, so the driver is written once, over a
+//! `Chip`: what a controller does in its own way. `chip` has the 82540EM's, [`e1000e`](crate::e1000e) that of
+//! the 82574L.
 //!
-//! What this device lacks: RSS and a second queue pair; receive coalescing (with
-//! [`coalesce`](crate::port::NicConfig::coalesce) it merely takes packets of any length, over as many buffers
+//! What these devices lack, or the driver leaves alone: RSS and a second queue pair; receive coalescing (with
+//! [`coalesce`](crate::port::NicConfig::coalesce) they merely take packets of any length, over as many buffers
 //! as they need); and a way to ask whether one queue has stopped, so that a queue's memory waits for the
 //! reset of the device.
 
-mod init;
+pub(crate) mod chip;
+pub(crate) mod init;
 mod receive;
-mod registers;
+pub(crate) mod registers;
 mod statistics;
 mod transmit;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use pagewire_bus::Function;
 use pagewire_spec::e1000::Status;
 
-pub use init::open;
+pub use chip::{Chip, Chip82540};
 pub use receive::ReceiveSide;
 pub use transmit::TransmitSide;
 
 use crate::life::Life;
-use crate::port::{Delay, Link, Nic, NicError, Opened, SleepDelay, Statistics, TxLimits};
+use crate::port::{Delay, Link, Nic, NicConfig, NicError, Opened, SleepDelay, Statistics, TxLimits};
 use crate::ring::{Receiver, Transmitter, TxDevice};
 use crate::wait::ALL_ONES;
 use registers::Registers;
 
-/// The transmit queue of an 82540EM on the bus of `F`.
-pub type E1000Tx<F> = Transmitter<TransmitSide<<F as Function>::Bar>>;
+/// The transmit queue of a controller `C` on the bus of `F`.
+pub type E1000Tx<F, C = Chip82540> = Transmitter<TransmitSide<<F as Function>::Bar, C>>;
 /// Its receive queue.
 pub type E1000Rx<F> = Receiver<ReceiveSide<<F as Function>::Bar>>;
 
 /// What [`open`] returns.
-pub type E1000Opened<F> = Opened<E1000<F>, E1000Tx<F>, E1000Rx<F>>;
+pub type E1000Opened<F, C = Chip82540> = Opened<E1000<F, C>, E1000Tx<F, C>, E1000Rx<F>>;
 
-/// An open 82540EM.
+/// An open 82540EM, or another controller `C` of its line.
 #[derive(Debug)]
-pub struct E1000<F: Function> {
+pub struct E1000<F: Function, C: Chip = Chip82540> {
     function: Arc<F>,
     registers: Registers<F::Bar>,
     mac: [u8; 6],
     statistics: Statistics,
     life: Arc<Life>,
+    chip: PhantomData<C>,
 }
 
-impl<F: Function> Nic for E1000<F> {
+/// Opens an 82540EM: reset, station address, rings, link. It receives when this returns, whether the link is
+/// up already or not.
+///
+/// # Errors
+/// [`NicError`] says which step failed. The device is stopped then, as far as it answers, and nothing of it
+/// is left.
+pub fn open<F: Function>(
+    function: Arc<F>,
+    config: &NicConfig,
+    delay: &mut dyn Delay,
+) -> Result<E1000Opened<F>, NicError> {
+    init::open(function, config, delay)
+}
+
+impl<F: Function, C: Chip> Nic for E1000<F, C> {
     fn mac(&self) -> [u8; 6] {
         self.mac
     }
@@ -71,7 +90,7 @@ impl<F: Function> Nic for E1000<F> {
     }
 
     fn limits(&self) -> TxLimits {
-        <TransmitSide<F::Bar> as TxDevice>::LIMITS
+        <TransmitSide<F::Bar, C> as TxDevice>::LIMITS
     }
 
     fn stop(self, delay: &mut dyn Delay) -> Result<(), NicError> {
@@ -79,17 +98,17 @@ impl<F: Function> Nic for E1000<F> {
     }
 }
 
-impl<F: Function> E1000<F> {
+impl<F: Function, C: Chip> E1000<F, C> {
     /// Ends all DMA; whether that was confirmed decides what becomes of the queues' memory.
     fn shut_down(&self, delay: &mut dyn Delay) -> Result<(), NicError> {
-        let ended = init::quiesce(&self.registers, delay)
+        let ended = init::quiesce::<_, C>(&self.registers, delay)
             .and_then(|()| self.function.set_bus_master(false).map_err(NicError::from));
         self.life.end(ended.is_ok());
         ended
     }
 }
 
-impl<F: Function> Drop for E1000<F> {
+impl<F: Function, C: Chip> Drop for E1000<F, C> {
     fn drop(&mut self) {
         if self.life.is_running()
             && let Err(error) = self.shut_down(&mut SleepDelay)

@@ -1,4 +1,4 @@
-//! The 82540EM's receive descriptors (§3.2.3) and its receive queue's two registers.
+//! The line's receive descriptors (§3.2.3) and its receive queue's two registers.
 
 use pagewire_bus::{Bar, Iova};
 use pagewire_spec::e1000::RxWriteBack;

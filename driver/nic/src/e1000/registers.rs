@@ -1,24 +1,24 @@
-//! The 82540EM's registers as the driver uses them: one line each, made from the facts in
+//! The line's registers as the driver uses them: one line each, made from the facts in
 //! [`pagewire_spec::e1000`].
 
 use pagewire_bus::{Bar, Iova};
 use pagewire_spec::Register;
-use pagewire_spec::e1000::{self as spec, Ctrl, Eerd, Rah, Rctl, Rxcsum, Rxdctl, Status, Tctl, Tipg, Txdctl};
+use pagewire_spec::e1000::{self as spec, Ctrl, Rah, Rctl, Rxcsum, Rxdctl, Status, Tctl, Tipg};
 
 /// Typed access to the register space.
 #[derive(Clone, Debug)]
-pub(crate) struct Registers<B>(pub(crate) B);
+pub struct Registers<B>(pub(crate) B);
 
 #[rustfmt::skip]
 impl<B: Bar> Registers<B> {
     /// Reads any register.
     pub(crate) fn read(&self, register: &Register) -> u32 { self.0.read32(register.offset) }
-    fn write(&self, register: &Register, value: u32) { self.0.write32(register.offset, value); }
+    /// Writes any register.
+    pub(crate) fn write(&self, register: &Register, value: u32) { self.0.write32(register.offset, value); }
 
     pub(crate) fn ctrl(&self) -> Ctrl { self.read(&spec::CTRL).into() }
     pub(crate) fn set_ctrl(&self, value: Ctrl) { self.write(&spec::CTRL, value.into()); }
     pub(crate) fn status(&self) -> Status { self.read(&spec::STATUS).into() }
-    pub(crate) fn set_eerd(&self, value: Eerd) { self.write(&spec::EERD, value.into()); }
     pub(crate) fn mask_interrupts(&self) { self.write(&spec::IMC, u32::MAX); }
     pub(crate) fn clear_interrupts(&self) { self.read(&spec::ICR); }
 
@@ -35,7 +35,7 @@ impl<B: Bar> Registers<B> {
     pub(crate) fn tctl(&self) -> Tctl { self.read(&spec::TCTL).into() }
     pub(crate) fn set_tctl(&self, value: Tctl) { self.write(&spec::TCTL, value.into()); }
     pub(crate) fn set_tipg(&self, value: Tipg) { self.write(&spec::TIPG, value.into()); }
-    pub(crate) fn set_txdctl(&self, value: Txdctl) { self.write(&spec::TXDCTL, value.into()); }
+    pub(crate) fn set_txdctl(&self, value: u32) { self.write(&spec::TXDCTL, value); }
     pub(crate) fn set_tdt(&self, slot: u32) { self.write(&spec::TDT, slot); }
 
     /// Flow control frames: address, type, timer.

@@ -1,8 +1,11 @@
-//! The 82540EM's transmit descriptors (§3.3) and its transmit queue's two registers.
+//! The line's transmit descriptors (§3.3) and its transmit queue's two registers.
+
+use std::marker::PhantomData;
 
 use pagewire_bus::Bar;
 use pagewire_spec::e1000::{self as spec, TxContext0, TxContext1, TxData, TxKind};
 
+use super::Chip;
 use super::registers::Registers;
 use crate::port::{IpVersion, L4, PacketLayout, TxLimits, TxOffload};
 use crate::ring::{SplitRule, TxDevice};
@@ -10,11 +13,21 @@ use crate::settings::MAX_FRAME;
 
 /// The queue as the ring engine sees it.
 #[derive(Debug)]
-pub struct TransmitSide<B: Bar> {
-    pub(super) registers: Registers<B>,
+pub struct TransmitSide<B: Bar, C: Chip> {
+    registers: Registers<B>,
+    chip: PhantomData<C>,
 }
 
-impl<B: Bar> TxDevice for TransmitSide<B> {
+impl<B: Bar, C: Chip> TransmitSide<B, C> {
+    pub(super) fn new(registers: Registers<B>) -> Self {
+        Self {
+            registers,
+            chip: PhantomData,
+        }
+    }
+}
+
+impl<B: Bar, C: Chip> TxDevice for TransmitSide<B, C> {
     const LIMITS: TxLimits = TxLimits {
         max_frame: MAX_FRAME as u32,
         max_tso: 65_495,
@@ -24,16 +37,7 @@ impl<B: Bar> TxDevice for TransmitSide<B> {
         max_descriptor_bytes: Self::SPLIT.max_bytes,
     };
 
-    const SPLIT: SplitRule = SplitRule {
-        // The manual allows 16,288 (§3.3.3). Pages of a file are 4,096 bytes anyway, and a descriptor that
-        // stays within one is the least that any model or revision of this device was asked for.
-        max_bytes: 4096,
-        boundary: 0,
-        // An erratum: the device can report a segmentation request, or the packet after it, done while it
-        // still reads the last descriptor's data. Four bytes of a descriptor of their own close that gap (as
-        // Linux does).
-        sentinel: 4,
-    };
+    const SPLIT: SplitRule = C::SPLIT;
 
     const DONE: u64 = TxData::from_bits(0).with_dd(true).into_bits();
     const REPORT: u64 = TxData::from_bits(0).with_rs(true).into_bits();
@@ -110,6 +114,7 @@ fn data_descriptor(layout: &PacketLayout) -> TxData {
 mod tests {
     use std::num::NonZeroU16;
 
+    use super::super::Chip82540;
     use super::*;
 
     /// A register space that is never touched.
@@ -126,7 +131,7 @@ mod tests {
         }
     }
 
-    type Side = TransmitSide<NoBar>;
+    type Side = TransmitSide<NoBar, Chip82540>;
 
     fn layout(ip: IpVersion, l4: L4) -> PacketLayout {
         PacketLayout {

@@ -1,0 +1,91 @@
+//! What one controller of the line does in its own way. All else is written once, here beside it.
+
+use pagewire_bus::Bar;
+use pagewire_spec::e1000 as spec;
+use pagewire_spec::e1000::{Eerd, Txdctl};
+
+use super::init::reset;
+use super::registers::Registers;
+use crate::port::{Delay, NicError};
+use crate::ring::SplitRule;
+use crate::wait::Wait;
+
+/// One controller of the line.
+pub trait Chip: std::fmt::Debug + Send + Sync + 'static {
+    /// The driver's name.
+    const NAME: &'static str;
+    /// PCI device ID.
+    const DEVICE_ID: u16;
+    /// How transmit buffers are cut into descriptors.
+    const SPLIT: SplitRule;
+
+    /// Resets the device through its registers. Interrupts and both directions are off, but DMA may still be
+    /// under way.
+    ///
+    /// # Errors
+    /// [`NicError::Timeout`] or [`NicError::Removed`]: nothing is known of the device then.
+    fn reset<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError>;
+
+    /// Reads a word of the EEPROM.
+    ///
+    /// # Errors
+    /// As for [`reset`](Self::reset).
+    fn read_eeprom<B: Bar>(
+        registers: &Registers<B>,
+        word: u8,
+        delay: &mut dyn Delay,
+    ) -> Result<u16, NicError>;
+
+    /// Transmit descriptor control.
+    fn transmit_control() -> u32;
+}
+
+/// The 82540EM.
+#[derive(Debug)]
+pub struct Chip82540;
+
+/// A word takes 50 µs or so from a serial EEPROM.
+pub(crate) const EEPROM: Wait = Wait {
+    step: "reading the EEPROM",
+    register: "EERD",
+    limit_us: 10_000,
+    every_us: 10,
+};
+
+impl Chip for Chip82540 {
+    const NAME: &'static str = "e1000";
+    const DEVICE_ID: u16 = spec::DEVICE_ID;
+
+    const SPLIT: SplitRule = SplitRule {
+        // The manual allows 16,288 (§3.3.3). Pages of a file are 4,096 bytes anyway, and a descriptor that
+        // stays within one is the least that any model or revision of this device was asked for.
+        max_bytes: 4096,
+        boundary: 0,
+        // An erratum: the device can report a segmentation request, or the packet after it, done while it
+        // still reads the last descriptor's data. Four bytes of a descriptor of their own close that gap (as
+        // Linux does).
+        sentinel: 4,
+    };
+
+    fn reset<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError> {
+        reset(registers, delay)
+    }
+
+    /// §13.4.4: START with the word's number; DONE says that the data is there.
+    fn read_eeprom<B: Bar>(
+        registers: &Registers<B>,
+        word: u8,
+        delay: &mut dyn Delay,
+    ) -> Result<u16, NicError> {
+        registers.write(&spec::EERD, Eerd::new().with_start(true).with_addr(word).into());
+        let read = || registers.read(&spec::EERD);
+        let value = EEPROM.until(delay, read, |value| Eerd::from_bits(value).done())?;
+        Ok(Eerd::from_bits(value).data())
+    }
+
+    /// WTHRESH 0: each descriptor that asks for it is written back at once. GRAN: thresholds count
+    /// descriptors.
+    fn transmit_control() -> u32 {
+        Txdctl::new().with_gran(true).into()
+    }
+}
