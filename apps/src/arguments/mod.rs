@@ -1,0 +1,68 @@
+//! What may be written after `pagewire`, and the help that explains it: the commands here, the options of each in a
+//! file of its own.
+
+mod send;
+
+use clap::{ArgAction, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub(crate) use send::{SendArguments, Switch};
+
+const EXAMPLES: &str = "\
+Examples:
+  pagewire send README.md                      send a file, check every byte, print what it cost
+  pagewire send README.md --pcap wire.pcap     record the frames, for Wireshark or tshark
+  pagewire send --help                         every option, with examples
+  pagewire completions bash > pagewire.bash    completions for your shell
+
+Exit codes:
+  0    every byte arrived and was verified
+  1    something failed: one sentence on stderr says what and what to do
+  2    the command line is wrong
+  70   a fault in pagewire itself
+  130  stopped by Ctrl-C (128 + the signal's number)";
+
+/// A user-space network stack: file pages go straight into a NIC's descriptors.
+#[derive(Debug, Parser)]
+#[command(name = "pagewire", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// Say more on stderr (-v progress of the parts, -vv details, -vvv everything); PAGEWIRE_LOG=FILTER is finer
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a file over an emulated NIC to an embedded receiver and verify what arrives
+    #[command(after_help = send::EXAMPLES)]
+    Send(SendArguments),
+
+    /// Print completions for a shell
+    #[command(after_help = "Examples:\n  \
+        pagewire completions bash > ~/.local/share/bash-completion/completions/pagewire\n  \
+        pagewire completions zsh > ~/.zfunc/_pagewire\n  \
+        pagewire completions fish > ~/.config/fish/completions/pagewire.fish")]
+    Completions {
+        /// The shell to complete for
+        shell: Shell,
+    },
+
+    /// Print this machine's memcpy rate in GB/s (what `send` compares itself with)
+    #[command(hide = true)]
+    Memcpy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}
