@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::{BusError, Direction, HostRange, Interrupt, InterruptKind, InterruptSupport, Iova};
+use crate::{
+    BusError, Direction, HostRange, Interrupt, InterruptKind, InterruptSupport, Iova, MapperCounters,
+    MapperLimits,
+};
 
 /// Who a function says it is, from the first words of its configuration space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,12 @@ pub trait DmaMapper: Send + Sync {
     /// # Errors
     /// [`BusError::NotMapped`], or the system's refusal: the memory must not be freed then.
     fn unmap(&self, iova: Iova, len: usize) -> Result<(), BusError>;
+
+    /// What has been mapped and unmapped so far.
+    fn counters(&self) -> MapperCounters;
+
+    /// How much may be mapped.
+    fn limits(&self) -> MapperLimits;
 }
 
 /// A PCI function: what a driver needs of its bus.

@@ -18,9 +18,11 @@ mod error;
 mod function;
 mod interrupt;
 mod iova;
+mod mapping;
 
 pub use address::{BadPciAddress, PciAddress};
 pub use error::BusError;
 pub use function::{Bar, DmaMapper, Function, Identity, ResetOutcome};
 pub use interrupt::{Interrupt, InterruptKind, InterruptSupport, Unmask};
 pub use iova::{Direction, HostRange, Iova};
+pub use mapping::{MapperCounters, MapperLimits};

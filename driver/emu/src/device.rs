@@ -9,7 +9,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pagewire_bus::{BusError, Direction, DmaMapper, HostRange, Identity, Iova, ResetOutcome};
+use pagewire_bus::{
+    BusError, Direction, DmaMapper, HostRange, Identity, Iova, MapperCounters, MapperLimits, ResetOutcome,
+};
 use pagewire_spec::Register;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -431,5 +433,13 @@ impl DmaMapper for Device {
     fn unmap(&self, iova: Iova, len: usize) -> Result<(), BusError> {
         self.note_released(iova.0, iova.0.saturating_add(len as u64));
         self.core.iommu.unmap(iova, len)
+    }
+
+    fn counters(&self) -> MapperCounters {
+        self.core.iommu.counters()
+    }
+
+    fn limits(&self) -> MapperLimits {
+        self.core.iommu.limits()
     }
 }

@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 
-use pagewire_bus::{BusError, Direction, HostRange, Iova};
+use pagewire_bus::{BusError, Direction, HostRange, Iova, MapperCounters, MapperLimits};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::access::{Piece, Ring, Room};
@@ -90,6 +90,7 @@ struct Table {
     live: Vec<Mapping>,
     ended: VecDeque<(u64, u64)>,
     next: u64,
+    counters: MapperCounters,
 }
 
 /// The table of one device.
@@ -164,6 +165,7 @@ impl Iommu {
         (mapping.start, mapping.end) = (from, end);
         table.next = end + page as u64;
         table.live.push(mapping);
+        table.counters.count_map(len);
         Ok(Iova(from))
     }
 
@@ -185,7 +187,20 @@ impl Iommu {
             table.ended.pop_front();
         }
         table.ended.push_back((ended.start, ended.end));
+        table.counters.count_unmap(len);
         Ok(())
+    }
+
+    /// What has been mapped and unmapped so far. The device copies: "pinned" is what real hardware would pin.
+    pub(crate) fn counters(&self) -> MapperCounters {
+        self.table.read().counters
+    }
+
+    pub(crate) fn limits(&self) -> MapperLimits {
+        MapperLimits {
+            mappings: self.max_mappings,
+            pinned_bytes: None,
+        }
     }
 
     /// Fills the page tables of everything that the device only reads.

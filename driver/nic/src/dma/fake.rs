@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use pagewire_bus::{BusError, Direction, DmaMapper, HostRange, Iova};
+use pagewire_bus::{BusError, Direction, DmaMapper, HostRange, Iova, MapperCounters, MapperLimits};
 
 /// One mapping.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,7 @@ struct State {
     mapped: Vec<Mapping>,
     /// What was unmapped, and whether the process still had the memory then.
     unmapped: Vec<(Mapping, bool)>,
+    counters: MapperCounters,
     refuse_map: bool,
     refuse_unmap: bool,
 }
@@ -120,6 +121,7 @@ impl DmaMapper for FakeMapper {
             len,
             direction,
         });
+        state.counters.count_map(len);
         Ok(iova)
     }
 
@@ -133,7 +135,19 @@ impl DmaMapper for FakeMapper {
         state
             .unmapped
             .push((mapping, is_mapped(mapping.start, mapping.len)));
+        state.counters.count_unmap(len);
         Ok(())
+    }
+
+    fn counters(&self) -> MapperCounters {
+        self.state.lock().unwrap().counters
+    }
+
+    fn limits(&self) -> MapperLimits {
+        MapperLimits {
+            mappings: usize::MAX,
+            pinned_bytes: None,
+        }
     }
 }
 
