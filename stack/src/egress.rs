@@ -6,6 +6,9 @@
 //! posted together with the slices that the send queue finds for those sequence numbers. The device cuts,
 //! numbers and checksums.
 //!
+//! On a VLAN smoltcp's packet is written four bytes into the frame, and the tag goes into the gap just before the
+//! frame is posted: twelve bytes move.
+//!
 //! This is the one place where a packet can still be absorbed: before any descriptor exists, the token may
 //! drop it, as a wire would, and TCP sends it again.
 
@@ -22,6 +25,7 @@ use smoltcp::wire::IpAddress;
 use crate::flow::Flow;
 use crate::headers::{Peek, TcpHeaders, peek_egress};
 use crate::phantom::TransmitRing;
+use crate::vlan::{self, VlanId};
 
 /// Length of a frame that holds a header or a control packet, in bytes.
 const SMALL_FRAME: usize = 256;
@@ -51,6 +55,8 @@ pub(crate) struct Egress<T> {
     freed: Vec<Frame>,
     /// Descriptors that one packet may need.
     reserve: usize,
+    /// The network that every frame is tagged with.
+    vlan: Option<VlanId>,
     unpublished: bool,
     counters: EgressCounters,
     /// Payload bytes that smoltcp copied from a real ring into a frame.
@@ -64,16 +70,19 @@ impl<T: TxQueue> Egress<T> {
         limits: TxLimits,
         mapper: &Arc<dyn DmaMapper>,
         longest: usize,
+        vlan: Option<VlanId>,
         copied: Arc<AtomicU64>,
     ) -> Result<Self, DmaError> {
+        let longest_frame = longest + vlan::tag_len(vlan);
         Ok(Self {
             queue,
             small: FramePool::new(mapper, SMALL_FRAMES, SMALL_FRAME)?,
-            large: FramePool::new(mapper, LARGE_FRAMES, longest.next_multiple_of(64))?,
+            large: FramePool::new(mapper, LARGE_FRAMES, longest_frame.next_multiple_of(64))?,
             scratch: Scratch::new(longest)?,
             gather: Vec::with_capacity(64),
             freed: Vec::with_capacity(SMALL_FRAMES),
             reserve: usize::from(limits.max_descriptors) + 2,
+            vlan,
             unpublished: false,
             counters: EgressCounters::default(),
             copied,
@@ -122,7 +131,8 @@ impl<T: TxQueue> Egress<T> {
         let Some(mut frame) = self.take(SMALL_FRAME) else {
             return false;
         };
-        let written = write(frame.bytes_mut()).and_then(|len| frame.set_len(len).ok());
+        let start = self.start();
+        let written = write(&mut frame.bytes_mut()[start..]).and_then(|len| frame.set_len(start + len).ok());
         if written.is_none() {
             self.put_back(frame);
             return false;
@@ -156,7 +166,22 @@ impl<T: TxQueue> Egress<T> {
         }
     }
 
-    fn post(&mut self, frame: Frame, offload: TxOffload) {
+    /// Where smoltcp's packet begins in a frame: behind the room for a tag.
+    #[inline]
+    fn start(&self) -> usize {
+        vlan::tag_len(self.vlan)
+    }
+
+    /// Puts the tag into the room that was left for it.
+    #[inline]
+    fn tag(&self, frame: &mut Frame) {
+        if let Some(vlan) = self.vlan {
+            vlan.tag(frame.bytes_mut());
+        }
+    }
+
+    fn post(&mut self, mut frame: Frame, offload: TxOffload) {
+        self.tag(&mut frame);
         match self.queue.post(frame, offload) {
             Ok(()) => {
                 self.counters.packets += 1;
@@ -190,7 +215,7 @@ impl<T: TxQueue> TxToken for Outgoing<'_, T> {
             .flow
             .as_ref()
             .is_some_and(|flow| flow.ring == TransmitRing::Phantom);
-        if phantom && len > SMALL_FRAME {
+        if phantom && len > SMALL_FRAME - vlan::TAG_LEN {
             self.by_reference(len, write)
         } else {
             self.in_a_frame(len, write)
@@ -203,14 +228,15 @@ impl<T: TxQueue> Outgoing<'_, T> {
     fn by_reference<R>(self, len: usize, write: impl FnOnce(&mut [u8]) -> R) -> R {
         let Self { egress, flow, mss } = self;
         let frame = egress.take(SMALL_FRAME);
-        let (result, front) = egress.scratch.compose(len, SMALL_FRAME, write);
+        let start = egress.start();
+        let (result, front) = egress.scratch.compose(len, SMALL_FRAME - vlan::TAG_LEN, write);
         let (Some(mut frame), Some(headers)) = (frame, tcp_headers(front, len)) else {
             egress.counters.absorbed += 1;
             return result;
         };
         let header_len = headers.header_len();
-        frame.bytes_mut()[..header_len].copy_from_slice(&front[..header_len]);
-        if frame.set_len(header_len).is_ok() {
+        frame.bytes_mut()[start..start + header_len].copy_from_slice(&front[..header_len]);
+        if frame.set_len(start + header_len).is_ok() {
             egress.post_by_reference(frame, &headers, flow, mss);
         }
         result
@@ -219,15 +245,16 @@ impl<T: TxQueue> Outgoing<'_, T> {
     /// The packet is written where the device will read it.
     fn in_a_frame<R>(self, len: usize, write: impl FnOnce(&mut [u8]) -> R) -> R {
         let Self { egress, flow, mss } = self;
-        let Some(mut frame) = egress.take(len) else {
+        let start = egress.start();
+        let Some(mut frame) = egress.take(start + len) else {
             egress.counters.absorbed += 1;
             return egress.scratch.compose(len, 0, write).0;
         };
-        let result = write(frame.bytes_mut());
-        let headers = tcp_headers(frame.bytes(), len);
+        let result = write(&mut frame.bytes_mut()[start..]);
+        let headers = tcp_headers(&frame.bytes()[start..], len);
         match (&headers, flow) {
             (Some(headers), Some(flow)) if flow.ring == TransmitRing::Phantom && headers.payload_len > 0 => {
-                if frame.set_len(headers.header_len()).is_err() {
+                if frame.set_len(start + headers.header_len()).is_err() {
                     egress.absorb(frame);
                     return result;
                 }
@@ -235,13 +262,13 @@ impl<T: TxQueue> Outgoing<'_, T> {
             }
             (Some(headers), flow) => {
                 if let Some(flow) = flow
-                    && flow.on_egress(headers, frame.bytes()).is_some()
+                    && flow.on_egress(headers, &frame.bytes()[start..]).is_some()
                 {
                     egress
                         .copied
                         .fetch_add(headers.payload_len as u64, Ordering::Relaxed);
                 }
-                egress.post(frame, offload_of(Some(headers), mss));
+                egress.post(frame, egress.offload_of(headers, mss));
             }
             (None, flow) => {
                 // smoltcp asks for an address in the place of the segment, which it keeps.
@@ -267,14 +294,15 @@ impl<T: TxQueue> Egress<T> {
         let Some(flow) = flow else {
             return self.absorb(frame);
         };
-        let Some(offset) = flow.on_egress(headers, frame.bytes()) else {
+        let start = self.start();
+        let Some(offset) = flow.on_egress(headers, &frame.bytes()[start..]) else {
             // A keep-alive: one byte below the window, whatever its value (RFC 9293 §3.8.4).
-            let len = headers.header_len();
+            let len = start + headers.header_len();
             if frame.set_len(len + headers.payload_len.min(1)).is_err() {
                 return self.absorb(frame);
             }
             frame.bytes_mut()[len..].fill(0);
-            return self.post(frame, offload_of(Some(headers), None));
+            return self.post(frame, self.offload_of(headers, None));
         };
         self.gather.clear();
         if let Err(error) = flow.queue.gather(offset, headers.payload_len, &mut self.gather) {
@@ -282,10 +310,9 @@ impl<T: TxQueue> Egress<T> {
             flow.failure.get_or_insert(error);
             return self.absorb(frame);
         }
-        match self
-            .queue
-            .post_gather(frame, &mut self.gather, offload_of(Some(headers), mss))
-        {
+        self.tag(&mut frame);
+        let offload = self.offload_of(headers, mss);
+        match self.queue.post_gather(frame, &mut self.gather, offload) {
             Ok(()) => {
                 self.counters.packets += 1;
                 self.counters.gathered_bytes += headers.payload_len as u64;
@@ -297,6 +324,25 @@ impl<T: TxQueue> Egress<T> {
             }
         }
     }
+
+    /// What the device is to do: segment where smoltcp asks for it, else fill in the checksums of TCP.
+    fn offload_of(&self, headers: &TcpHeaders, mss: Option<NonZeroU16>) -> TxOffload {
+        let ip = match headers.source.addr {
+            IpAddress::Ipv4(_) => IpVersion::V4,
+            IpAddress::Ipv6(_) => IpVersion::V6,
+        };
+        let layout = PacketLayout {
+            l2_len: (self.start() + headers.l2_len) as u8,
+            l3_len: headers.l3_len as u16,
+            l4_len: headers.l4_len as u8,
+            ip,
+            l4: L4::Tcp,
+        };
+        match mss {
+            Some(mss) => TxOffload::Segment(layout, mss),
+            None => TxOffload::Checksum(layout),
+        }
+    }
 }
 
 /// The headers of a TCP segment of `len` bytes that smoltcp has emitted and that begins with `front`.
@@ -304,27 +350,5 @@ fn tcp_headers(front: &[u8], len: usize) -> Option<TcpHeaders> {
     match peek_egress(front, len) {
         Peek::Tcp(headers) => Some(headers),
         _ => None,
-    }
-}
-
-/// What the device is to do: segment where smoltcp asks for it, else fill in the checksums of TCP.
-fn offload_of(headers: Option<&TcpHeaders>, mss: Option<NonZeroU16>) -> TxOffload {
-    let Some(headers) = headers else {
-        return TxOffload::None;
-    };
-    let ip = match headers.source.addr {
-        IpAddress::Ipv4(_) => IpVersion::V4,
-        IpAddress::Ipv6(_) => IpVersion::V6,
-    };
-    let layout = PacketLayout {
-        l2_len: headers.l2_len as u8,
-        l3_len: headers.l3_len as u16,
-        l4_len: headers.l4_len as u8,
-        ip,
-        l4: L4::Tcp,
-    };
-    match mss {
-        Some(mss) => TxOffload::Segment(layout, mss),
-        None => TxOffload::Checksum(layout),
     }
 }

@@ -23,6 +23,7 @@ mod egress;
 mod flow;
 pub mod guard;
 pub mod headers;
+mod host;
 mod ingress;
 pub mod listener;
 mod phantom;
@@ -32,12 +33,17 @@ pub mod source;
 mod stack;
 pub mod template;
 pub mod timers;
+mod vlan;
 
 pub use connection::Failure;
 pub use egress::EgressCounters;
+pub use host::{EchoReply, Lease, PingError};
 pub use ingress::IngressCounters;
 pub use phantom::{NoSocketMemory, SocketSizes, TransmitRing};
 pub use smoltcp::socket::tcp::{CongestionControl, State};
 pub use smoltcp::time::{Duration, Instant};
-pub use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
-pub use stack::{ConnectionId, OpenError, Progress, Stack, StackConfig, StackCounters, Status};
+pub use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint, Ipv4Address, Ipv4Cidr};
+pub use stack::{
+    ConnectionId, OpenError, Progress, SetupError, Stack, StackConfig, StackCounters, Status, Unreachable,
+};
+pub use vlan::{NotAVlan, VlanId};

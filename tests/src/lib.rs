@@ -44,6 +44,8 @@ pub struct Setup {
     pub level: Level,
     /// Last changes to each stack's configuration.
     pub configure: fn(&mut StackConfig),
+    /// Changes to the far stack's only, after those.
+    pub configure_far: fn(&mut StackConfig),
     /// A capture of both directions.
     pub tap: Option<Arc<PcapTap>>,
 }
@@ -54,6 +56,7 @@ impl Default for Setup {
             impairments: Impairments::none(),
             level: Level::Full,
             configure: |_| {},
+            configure_far: |_| {},
             tap: None,
         }
     }
@@ -82,8 +85,8 @@ impl Pair {
             setup.tap.as_ref(),
         );
         Self {
-            near: Machine::start(near, 1, setup.configure),
-            far: Machine::start(far, 2, setup.configure),
+            near: Machine::start(near, 1, &[setup.configure]),
+            far: Machine::start(far, 2, &[setup.configure, setup.configure_far]),
             now: Instant::ZERO,
         }
     }
@@ -152,7 +155,7 @@ impl Pair {
 }
 
 impl Machine {
-    fn start(device: EmulatedNic, end: u16, configure: fn(&mut StackConfig)) -> Self {
+    fn start(device: EmulatedNic, end: u16, configure: &[fn(&mut StackConfig)]) -> Self {
         let config = NicConfig {
             tx_descriptors: 1024,
             rx_descriptors: 1024,
@@ -163,7 +166,9 @@ impl Machine {
         let (tx, rx) = queues.into_iter().next().expect("there is a queue pair");
         let mut config = StackConfig::new(IpCidr::new(address_v4(end), 24), u64::from(end));
         config.addresses.push(IpCidr::new(address_v6(end), 64));
-        configure(&mut config);
+        for change in configure {
+            change(&mut config);
+        }
         let stack = Stack::new(
             config,
             nic.mac(),
@@ -173,7 +178,7 @@ impl Machine {
             device.mapper(),
             Instant::ZERO,
         )
-        .expect("there is memory for a stack");
+        .expect("the stack can be set up");
         Self { device, stack, nic }
     }
 }

@@ -28,7 +28,8 @@ pub fn is_answerable(source: IpAddress, destination: IpAddress, subnets: &[IpCid
     is_host(source, subnets) && is_host(destination, subnets)
 }
 
-fn is_host(address: IpAddress, subnets: &[IpCidr]) -> bool {
+/// Whether `address` can be a host's, in the networks `subnets` and elsewhere.
+pub(crate) fn is_host(address: IpAddress, subnets: &[IpCidr]) -> bool {
     match address {
         IpAddress::Ipv4(address) => {
             is_ipv4_host(address) && !subnets.iter().any(|net| is_reserved_in(address, net))

@@ -27,6 +27,7 @@ mod addresses;
 mod budget;
 mod windows;
 
+pub(crate) use addresses::is_host;
 pub use addresses::{is_answerable, may_answer};
 pub use budget::ChallengeBudget;
 pub use windows::Windows;

@@ -3,11 +3,12 @@
 use pagewire_nic::port::{RxQueue, TxQueue};
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::Instant;
-use smoltcp::wire::IpEndpoint;
+use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
 
-use super::{Core, FIRST_EPHEMERAL, Listening, Stack};
+use super::{Core, FIRST_EPHEMERAL, Listening, Stack, Unreachable};
 use crate::connection::{Connection, Failure, Origin};
 use crate::headers::FourTuple;
+use crate::host::{EchoReply, Lease, PingError};
 use crate::listener::{Listener, ListenerConfig};
 use crate::phantom::{NoSocketMemory, SocketPool, TransmitRing};
 use crate::source::Source;
@@ -36,13 +37,13 @@ pub enum OpenError {
         /// The peer.
         remote: IpEndpoint,
     },
-    /// The stack has no address from which the peer can be reached.
-    #[error(
-        "{remote} cannot be reached: the stack has no address of that family, or the address is not valid"
-    )]
+    /// The peer is out of reach.
+    #[error("{remote} cannot be reached: {why}")]
     Unreachable {
         /// The peer.
         remote: IpEndpoint,
+        /// Why.
+        why: Unreachable,
     },
     /// Somebody listens there already.
     #[error("port {port} is taken by another listener of this stack: choose another port")]
@@ -89,15 +90,16 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
                 limit: core.config.max_connections,
             });
         }
-        let unreachable = OpenError::Unreachable { remote };
-        let Some(address) = core.interface.get_source_address(&remote.addr) else {
-            return Err(unreachable);
-        };
+        let unreachable = |why| OpenError::Unreachable { remote, why };
+        if remote.port == 0 {
+            return Err(unreachable(Unreachable::PortZero));
+        }
+        let address = core.source_towards(remote.addr).map_err(unreachable)?;
         let local = core.free_port(address, remote)?;
         let mut socket = core.pool(ring).take()?;
         if socket.connect(core.interface.context(), remote, local).is_err() {
             core.pool(ring).give(socket);
-            return Err(unreachable);
+            return Err(unreachable(Unreachable::NotAHost));
         }
         let key = core.insert(
             socket,
@@ -238,6 +240,41 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         }
     }
 
+    /// Asks `to` for an echo of `payload_len` bytes; `sequence` is the number by which the caller knows the request.
+    /// It goes out with the next [`poll`](Self::poll)s. How long to wait for the reply is the caller's business.
+    ///
+    /// # Errors
+    /// See [`PingError`].
+    pub fn ping(
+        &mut self,
+        to: IpAddress,
+        sequence: u16,
+        payload_len: usize,
+        now: Instant,
+    ) -> Result<(), PingError> {
+        let unreachable = |why| PingError::Unreachable { to, why };
+        self.core.source_towards(to).map_err(unreachable)?;
+        self.core.host.ping(to, sequence, payload_len, now)
+    }
+
+    /// The oldest reply to an echo request that was not taken yet.
+    pub fn next_echo_reply(&mut self) -> Option<EchoReply> {
+        self.core.host.next_echo_reply()
+    }
+
+    /// What a DHCP server has lent, if [`dhcp`](super::StackConfig::dhcp) was asked for and there is one. The address
+    /// is ours by then.
+    #[must_use]
+    pub fn lease(&self) -> Option<&Lease> {
+        self.core.host.lease()
+    }
+
+    /// Own addresses as they are now, leased and link-local ones included.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpCidr] {
+        self.core.interface.ip_addrs()
+    }
+
     /// How many connections the table holds, half-open and released ones included.
     #[must_use]
     pub fn connection_count(&self) -> usize {
@@ -300,11 +337,7 @@ impl<T: TxQueue> Core<T> {
     }
 
     /// An unused local endpoint towards `remote`.
-    fn free_port(
-        &mut self,
-        address: smoltcp::wire::IpAddress,
-        remote: IpEndpoint,
-    ) -> Result<IpEndpoint, OpenError> {
+    fn free_port(&mut self, address: IpAddress, remote: IpEndpoint) -> Result<IpEndpoint, OpenError> {
         for _ in FIRST_EPHEMERAL..=u16::MAX {
             let port = self.next_ephemeral;
             self.next_ephemeral = if port == u16::MAX {

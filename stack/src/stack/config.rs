@@ -8,6 +8,7 @@ use smoltcp::socket::tcp::CongestionControl;
 use smoltcp::wire::{IpAddress, IpCidr};
 
 use crate::phantom::SocketSizes;
+use crate::vlan::{VlanId, tag_len};
 
 /// Ethernet header in bytes.
 const ETHERNET: usize = 14;
@@ -19,10 +20,14 @@ const HEADERS_V4: usize = 40;
 /// How a stack is set up.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
-    /// Own addresses, each with its subnet.
+    /// Own addresses, each with its subnet. With IPv6 comes a link-local address.
     pub addresses: Vec<IpCidr>,
-    /// Default gateways, at most one of each family.
+    /// Default gateways, at most one of each family, each in the subnet of an own address.
     pub gateways: Vec<IpAddress>,
+    /// Ask a DHCP server for an IPv4 address and gateway, beside those given here.
+    pub dhcp: bool,
+    /// The VLAN whose tag all frames have, sent and received; none have one where there is none.
+    pub vlan: Option<VlanId>,
     /// Longest IP packet on the wire in bytes.
     pub mtu: usize,
     /// Whether the NIC cuts TCP segments (TSO).
@@ -43,7 +48,19 @@ impl StackConfig {
     pub fn new(address: IpCidr, seed: u64) -> Self {
         Self {
             addresses: vec![address],
+            dhcp: false,
+            ..Self::by_dhcp(seed)
+        }
+    }
+
+    /// The same without an address: a DHCP server is asked for one.
+    #[must_use]
+    pub fn by_dhcp(seed: u64) -> Self {
+        Self {
+            addresses: vec![],
             gateways: vec![],
+            dhcp: true,
+            vlan: None,
             mtu: 1500,
             segmentation_offload: true,
             seed,
@@ -54,6 +71,12 @@ impl StackConfig {
             congestion: CongestionControl::Cubic,
             max_connections: 16_384,
         }
+    }
+
+    /// The longest frame on the wire in bytes, Ethernet header and tag included: what the NIC has to take.
+    #[must_use]
+    pub fn longest_frame(&self) -> usize {
+        ETHERNET + tag_len(self.vlan) + self.mtu
     }
 
     /// The most payload in one TSO request: whole MSS-sized frames, so that the last is no runt.

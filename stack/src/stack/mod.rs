@@ -5,18 +5,21 @@
 //! 2. take a batch of packets from the ring; each goes, through the guard, to the connection that its
 //!    addresses and ports name, or to a listener, or to smoltcp for an answer (ARP, ping, a refusal);
 //! 3. wake connections whose timer is due;
-//! 4. let every connection that has something to do emit a burst;
+//! 4. let every connection that has something to do emit a burst, and the host itself where it has
+//!    ([`Stack::ping`], a lease to renew);
 //! 5. ring the doorbell once, and give buffers back to the NIC.
 //!
 //! The cost of a round follows what happened in it: connections that are at rest are not looked at.
 //! Time is an argument, and the seed of sequence numbers is one of [`StackConfig`]'s: the same calls give
 //! the same packets.
 
+mod addresses;
 mod api;
 mod config;
 mod packets;
 mod rounds;
 
+pub use addresses::{SetupError, Unreachable};
 pub use api::{ConnectionId, OpenError, Status};
 pub use config::StackConfig;
 
@@ -27,18 +30,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use pagewire_bus::DmaMapper;
-use pagewire_nic::dma::DmaError;
 use pagewire_nic::port::{RxQueue, TxLimits, TxQueue};
 use slab::Slab;
-use smoltcp::iface::{Config, Interface, SocketSet};
+use smoltcp::iface::{Config, Interface};
 use smoltcp::phy::DeviceCapabilities;
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpAddress};
+use smoltcp::wire::EthernetAddress;
 
 use crate::connection::Connection;
 use crate::device::OneCall;
 use crate::egress::{Egress, EgressCounters};
 use crate::headers::FourTuple;
+use crate::host::Host;
 use crate::ingress::{Ingress, IngressCounters};
 use crate::listener::Listener;
 use crate::phantom::{SocketPool, TransmitRing};
@@ -104,7 +107,7 @@ struct Core<T> {
     phantom_sockets: SocketPool,
     real_sockets: SocketPool,
     /// For packets that belong to no connection.
-    nobody: SocketSet<'static>,
+    host: Host,
     config: StackConfig,
     next_generation: u32,
     next_ephemeral: u16,
@@ -123,7 +126,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// A stack over the queue pair `tx`, `rx` of a NIC with these `limits`, whose DMA goes through `mapper`.
     ///
     /// # Errors
-    /// No memory for the frames that headers are written into.
+    /// See [`SetupError`].
     pub fn new(
         config: StackConfig,
         mac: [u8; 6],
@@ -132,11 +135,13 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         limits: TxLimits,
         mapper: Arc<dyn DmaMapper>,
         now: Instant,
-    ) -> Result<Self, DmaError> {
+    ) -> Result<Self, SetupError> {
+        let addresses = config.own_addresses(mac)?;
+        config.check_gateways(&addresses)?;
         let capabilities = config.capabilities(limits);
         let copied = Arc::new(AtomicU64::new(0));
         let longest = config.longest_packet(limits);
-        let mut egress = Egress::new(tx, limits, &mapper, longest, Arc::clone(&copied))?;
+        let mut egress = Egress::new(tx, limits, &mapper, longest, config.vlan, Arc::clone(&copied))?;
         let mut smoltcp = Config::new(EthernetAddress(mac).into());
         smoltcp.random_seed = config.seed;
         let mut device = OneCall {
@@ -146,19 +151,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             packet: None,
         };
         let mut interface = Interface::new(smoltcp, &mut device, now);
-        interface.update_ip_addrs(|addresses| {
-            for address in &config.addresses {
-                // smoltcp keeps as many as it was built for; one of each family is what a stack here has.
-                let _ = addresses.push(*address);
-            }
-        });
-        for gateway in &config.gateways {
-            let routes = interface.routes_mut();
-            let _ = match *gateway {
-                IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
-                IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
-            };
-        }
+        addresses::settle_in(&mut interface, &addresses, &config.gateways);
         let core = Core {
             interface,
             mapper,
@@ -171,7 +164,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             seeking: Vec::new(),
             phantom_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
             real_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
-            nobody: SocketSet::new(Vec::new()),
+            host: Host::new(config.dhcp, config.seed as u16, config.mtu, now),
             next_generation: 0,
             next_ephemeral: FIRST_EPHEMERAL,
             capabilities,
@@ -180,7 +173,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             counters: StackCounters::default(),
         };
         Ok(Self {
-            ingress: Ingress::new(rx),
+            ingress: Ingress::new(rx, core.config.vlan),
             core,
         })
     }

@@ -98,7 +98,9 @@ impl<T: TxQueue> Core<T> {
             flow: None,
             packet: Some(packet),
         };
-        self.interface.poll_ingress_single(now, device, &mut self.nobody);
+        self.interface
+            .poll_ingress_single(now, device, &mut self.host.sockets);
+        self.host.heard(&mut self.interface, now);
     }
 
     /// A segment for no connection: a SYN for a listener makes one; anything else is refused with a RST,

@@ -24,6 +24,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let received = ingress.receive(|packet, verdict| core.process(packet, verdict, now));
         core.fire_timers(now);
         core.run_ready(now);
+        core.run_host(now);
         core.egress.publish();
         ingress.refill();
         let sent = (core.egress.counters().packets - posted_before) as usize;
@@ -47,7 +48,10 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             .values()
             .filter_map(|listening| listening.backlog.next_deadline())
             .min();
-        [core.timers.next(), half_open].into_iter().flatten().min()
+        [core.timers.next(), half_open, core.host.due]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -88,6 +92,28 @@ impl<T: TxQueue> Core<T> {
                 self.wake(key);
             }
         }
+    }
+
+    /// Lets the host itself say what is due: echo requests, DHCP.
+    fn run_host(&mut self, now: Instant) {
+        if self.host.due.is_none_or(|due| due > now) {
+            return;
+        }
+        for _ in 0..BURST {
+            let device = &mut OneCall {
+                capabilities: &self.capabilities,
+                egress: &mut self.egress,
+                flow: None,
+                packet: None,
+            };
+            let sockets = &mut self.host.sockets;
+            if self.interface.poll_egress(now, device, sockets) == PollResult::None {
+                break;
+            }
+        }
+        self.host.follow_lease(&mut self.interface);
+        let next = self.interface.poll_at(now, &self.host.sockets);
+        self.host.due = next.map(|at| at.max(now + RETRY));
     }
 
     /// Lets one connection emit; returns whether it has more to do at once.
