@@ -4,7 +4,8 @@
 //! - [`dma`]: memory mapped for a device, frames, and bytes of files named by reference;
 //! - [`ring`]: the engine of both families: indices, slots, who owns a descriptor when;
 //! - [`e1000`]: the 82540EM, 1 Gb/s, one queue pair;
-//! - [`ixgbe`]: the 82599, 10 Gb/s, up to 16 queue pairs with RSS.
+//! - [`ixgbe`]: the 82599, 10 Gb/s, up to 16 queue pairs with RSS;
+//! - [`idle`]: polling under load, sleeping until an interrupt when there is nothing to do.
 //!
 //! A driver is generic over [`pagewire_bus::Function`], so that the code a test runs against an emulated NIC
 //! is the code that drives silicon.
@@ -21,6 +22,8 @@
 
 pub mod dma;
 pub mod e1000;
+pub mod idle;
+mod interrupt;
 pub mod ixgbe;
 mod life;
 pub mod port;

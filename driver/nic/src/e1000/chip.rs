@@ -1,10 +1,11 @@
 //! What one controller of the line does in its own way. All else is written once, here beside it.
 
-use pagewire_bus::Bar;
+use pagewire_bus::{Bar, InterruptKind};
 use pagewire_spec::e1000 as spec;
-use pagewire_spec::e1000::{Eerd, Txdctl};
+use pagewire_spec::e1000::{Eerd, Icr, Txdctl};
 
 use super::init::reset;
+use super::interrupt::CauseBits;
 use super::registers::Registers;
 use crate::port::{Delay, NicError};
 use crate::ring::SplitRule;
@@ -18,6 +19,8 @@ pub trait Chip: std::fmt::Debug + Send + Sync + 'static {
     const DEVICE_ID: u16;
     /// How transmit buffers are cut into descriptors.
     const SPLIT: SplitRule;
+    /// Which bits of ICR and IMS say what.
+    const CAUSES: CauseBits;
 
     /// Resets the device through its registers. Interrupts and both directions are off, but DMA may still be
     /// under way.
@@ -38,6 +41,12 @@ pub trait Chip: std::fmt::Debug + Send + Sync + 'static {
 
     /// Transmit descriptor control.
     fn transmit_control() -> u32;
+
+    /// Makes all of [`CAUSES`](Self::CAUSES) signal with the one vector that the bus granted.
+    fn set_up_interrupt<B: Bar>(registers: &Registers<B>, kind: InterruptKind);
+
+    /// Reads ICR, and clears what it returns. All causes are masked.
+    fn take_causes<B: Bar>(registers: &Registers<B>) -> u32;
 }
 
 /// The 82540EM.
@@ -67,6 +76,18 @@ impl Chip for Chip82540 {
         sentinel: 4,
     };
 
+    /// §13.4.17: frames arrived, few descriptors are left, none was left; a descriptor that asked for it was
+    /// written back.
+    const CAUSES: CauseBits = CauseBits {
+        receive: Icr::new()
+            .with_rxt0(true)
+            .with_rxdmt0(true)
+            .with_rxo(true)
+            .into_bits(),
+        transmit: Icr::new().with_txdw(true).into_bits(),
+        link: Icr::new().with_lsc(true).into_bits(),
+    };
+
     fn reset<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError> {
         reset(registers, delay)
     }
@@ -87,5 +108,13 @@ impl Chip for Chip82540 {
     /// descriptors.
     fn transmit_control() -> u32 {
         Txdctl::new().with_gran(true).into()
+    }
+
+    /// It has one line, and nothing to choose.
+    fn set_up_interrupt<B: Bar>(_registers: &Registers<B>, _kind: InterruptKind) {}
+
+    /// ICR clears as it is read.
+    fn take_causes<B: Bar>(registers: &Registers<B>) -> u32 {
+        registers.read(&spec::ICR)
     }
 }

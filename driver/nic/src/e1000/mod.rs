@@ -13,6 +13,7 @@
 
 pub(crate) mod chip;
 pub(crate) mod init;
+mod interrupt;
 mod receive;
 pub(crate) mod registers;
 mod statistics;
@@ -21,15 +22,16 @@ mod transmit;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use pagewire_bus::Function;
+use pagewire_bus::{Function, Interrupt};
 use pagewire_spec::e1000::Status;
 
 pub use chip::{Chip, Chip82540};
+pub use interrupt::CauseBits;
 pub use receive::ReceiveSide;
 pub use transmit::TransmitSide;
 
 use crate::life::Life;
-use crate::port::{Delay, Link, Nic, NicConfig, NicError, Opened, SleepDelay, Statistics, TxLimits};
+use crate::port::{Causes, Delay, Link, Nic, NicConfig, NicError, Opened, SleepDelay, Statistics, TxLimits};
 use crate::ring::{Receiver, Transmitter, TxDevice};
 use crate::wait::ALL_ONES;
 use registers::Registers;
@@ -72,6 +74,10 @@ impl<F: Function, C: Chip> Nic for E1000<F, C> {
         self.mac
     }
 
+    fn is_present(&self) -> bool {
+        u32::from(self.registers.status()) != ALL_ONES
+    }
+
     fn read_link(&self) -> Link {
         let status: Status = self.registers.status();
         if !status.lu() || u32::from(status) == ALL_ONES {
@@ -93,6 +99,22 @@ impl<F: Function, C: Chip> Nic for E1000<F, C> {
         <TransmitSide<F::Bar, C> as TxDevice>::LIMITS
     }
 
+    fn enable_interrupt(&mut self) -> Result<Option<Interrupt>, NicError> {
+        let interrupt = crate::interrupt::enable(&*self.function)?;
+        if let Some(interrupt) = &interrupt {
+            C::set_up_interrupt(&self.registers, interrupt.kind());
+        }
+        Ok(interrupt)
+    }
+
+    fn arm(&self) {
+        interrupt::arm::<_, C>(&self.registers);
+    }
+
+    fn disarm(&self) -> Causes {
+        interrupt::disarm::<_, C>(&self.registers)
+    }
+
     fn stop(self, delay: &mut dyn Delay) -> Result<(), NicError> {
         self.shut_down(delay)
     }
@@ -103,8 +125,9 @@ impl<F: Function, C: Chip> E1000<F, C> {
     fn shut_down(&self, delay: &mut dyn Delay) -> Result<(), NicError> {
         let ended = init::quiesce::<_, C>(&self.registers, delay)
             .and_then(|()| self.function.set_bus_master(false).map_err(NicError::from));
+        let silenced = self.function.disable_interrupts();
         self.life.end(ended.is_ok());
-        ended
+        ended.and_then(|()| silenced.map_err(NicError::from))
     }
 }
 

@@ -102,6 +102,7 @@ pub fn open<F: Function>(
         function,
         registers,
         mac,
+        queues: config.queues,
         statistics: Statistics::default(),
         life: Arc::clone(&life),
     };
@@ -175,7 +176,7 @@ pub(super) fn quiesce<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -
     })?;
 
     registers.mask_interrupts();
-    registers.clear_interrupts();
+    registers.take_interrupts();
     Ok(())
 }
 

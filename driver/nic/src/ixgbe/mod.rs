@@ -9,6 +9,7 @@
 //! dropped gives its memory back at once.
 
 mod init;
+mod interrupt;
 mod receive;
 mod registers;
 mod rss;
@@ -17,14 +18,14 @@ mod transmit;
 
 use std::sync::Arc;
 
-use pagewire_bus::Function;
+use pagewire_bus::{Function, Interrupt};
 
 pub use init::open;
 pub use receive::ReceiveSide;
 pub use transmit::TransmitSide;
 
 use crate::life::Life;
-use crate::port::{Delay, Link, Nic, NicError, Opened, SleepDelay, Statistics, TxLimits};
+use crate::port::{Causes, Delay, Link, Nic, NicError, Opened, SleepDelay, Statistics, TxLimits};
 use crate::ring::{Receiver, Transmitter, TxDevice};
 use crate::wait::ALL_ONES;
 use registers::Registers;
@@ -43,6 +44,7 @@ pub struct Ixgbe<F: Function> {
     function: Arc<F>,
     registers: Registers<F::Bar>,
     mac: [u8; 6],
+    queues: u16,
     statistics: Statistics,
     life: Arc<Life>,
 }
@@ -50,6 +52,10 @@ pub struct Ixgbe<F: Function> {
 impl<F: Function> Nic for Ixgbe<F> {
     fn mac(&self) -> [u8; 6] {
         self.mac
+    }
+
+    fn is_present(&self) -> bool {
+        u32::from(self.registers.status()) != ALL_ONES
     }
 
     fn read_link(&self) -> Link {
@@ -73,6 +79,22 @@ impl<F: Function> Nic for Ixgbe<F> {
         <TransmitSide<F::Bar> as TxDevice>::LIMITS
     }
 
+    fn enable_interrupt(&mut self) -> Result<Option<Interrupt>, NicError> {
+        let interrupt = crate::interrupt::enable(&*self.function)?;
+        if let Some(interrupt) = &interrupt {
+            interrupt::set_up(&self.registers, interrupt.kind(), self.queues);
+        }
+        Ok(interrupt)
+    }
+
+    fn arm(&self) {
+        interrupt::arm(&self.registers);
+    }
+
+    fn disarm(&self) -> Causes {
+        interrupt::disarm(&self.registers)
+    }
+
     fn stop(self, delay: &mut dyn Delay) -> Result<(), NicError> {
         self.shut_down(delay)
     }
@@ -83,8 +105,9 @@ impl<F: Function> Ixgbe<F> {
     fn shut_down(&self, delay: &mut dyn Delay) -> Result<(), NicError> {
         let ended = init::quiesce(&self.registers, delay)
             .and_then(|()| self.function.set_bus_master(false).map_err(NicError::from));
+        let silenced = self.function.disable_interrupts();
         self.life.end(ended.is_ok());
-        ended
+        ended.and_then(|()| silenced.map_err(NicError::from))
     }
 }
 

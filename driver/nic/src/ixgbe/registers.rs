@@ -4,9 +4,9 @@
 use pagewire_bus::{Bar, Iova};
 use pagewire_spec::Register;
 use pagewire_spec::ixgbe::{
-    self as spec, Autoc, Ctrl, CtrlExt, DcaRxctrl, Dmatxctl, Dtxmxszrq, Eitr, Fctrl, Hlreg0, IvarByte, Links,
-    Maxfrs, Mrqc, Mtqc, PacketBuffer, Psrtype, Rah, Rdrxctl, Rfctl, Rscctl, Rscdbu, Rttdcs, Rxcsum, Rxctrl,
-    Rxdctl, Srrctl, Status, Txdctl, Vlnctrl,
+    self as spec, Autoc, Ctrl, CtrlExt, DcaRxctrl, Dmatxctl, Dtxmxszrq, Eicr, Eitr, Fctrl, Gpie, Hlreg0,
+    IvarByte, Links, Maxfrs, Mrqc, Mtqc, PacketBuffer, Psrtype, Rah, Rdrxctl, Rfctl, Rscctl, Rscdbu, Rttdcs,
+    Rxcsum, Rxctrl, Rxdctl, Srrctl, Status, Txdctl, Vlnctrl,
 };
 
 /// SECRXCTRL.RX_DIS: the receive path takes nothing (§8.2.3.12.5).
@@ -37,17 +37,29 @@ impl<B: Bar> Registers<B> {
     pub(crate) fn set_hlreg0(&self, value: Hlreg0) { self.write(&spec::HLREG0, value.into()); }
     pub(crate) fn set_maxfrs(&self, value: Maxfrs) { self.write(&spec::MAXFRS, value.into()); }
 
-    pub(crate) fn clear_interrupts(&self) { self.read(&spec::EICR); }
+    pub(crate) fn unmask_interrupts(&self, causes: Eicr) { self.write(&spec::EIMS, causes.into()); }
+    pub(crate) fn clear_interrupts(&self, causes: Eicr) { self.write(&spec::EICR, causes.into()); }
+    /// Reads the causes, and clears them by that while GPIE.OCD is 0.
+    pub(crate) fn take_interrupts(&self) -> Eicr { self.read(&spec::EICR).into() }
+    pub(crate) fn gpie(&self) -> Gpie { self.read(&spec::GPIE).into() }
+    pub(crate) fn set_gpie(&self, value: Gpie) { self.write(&spec::GPIE, value.into()); }
     pub(crate) fn set_eitr(&self, vector: u32, value: Eitr) { self.write_at(&spec::EITR, vector, value.into()); }
     pub(crate) fn mask_interrupts(&self) {
         self.write(&spec::EIMC, 0x7fff_ffff);
         (0..spec::EIMC_EX.count).for_each(|index| self.write_at(&spec::EIMC_EX, index, u32::MAX));
     }
     /// Which vector a receive queue's events go to (§8.2.3.5): a byte of a register that two queues share.
-    pub(crate) fn set_receive_ivar(&self, queue: u32, value: IvarByte) {
+    pub(crate) fn set_receive_ivar(&self, queue: u32, value: IvarByte) { self.set_ivar(queue, 0, value); }
+    /// The same for a transmit queue.
+    pub(crate) fn set_transmit_ivar(&self, queue: u32, value: IvarByte) { self.set_ivar(queue, 1, value); }
+    fn set_ivar(&self, queue: u32, direction: usize, value: IvarByte) {
         let mut bytes = self.read_at(&spec::IVAR, queue / 2).to_le_bytes();
-        bytes[(queue % 2 * 2) as usize] = value.into();
+        bytes[(queue % 2 * 2) as usize + direction] = value.into();
         self.write_at(&spec::IVAR, queue / 2, u32::from_le_bytes(bytes));
+    }
+    /// The vector of all causes that are no queue's.
+    pub(crate) fn set_other_ivar(&self, value: IvarByte) {
+        self.write(&spec::IVAR_MISC, u32::from_le_bytes([0, value.into(), 0, 0]));
     }
 
     pub(crate) fn set_fctrl(&self, value: Fctrl) { self.write(&spec::FCTRL, value.into()); }

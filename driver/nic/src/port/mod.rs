@@ -11,13 +11,18 @@
 //!
 //! On its way in: [`RxQueue::receive`] hands out filled frames, [`RxQueue::recycle`] takes them back,
 //! [`RxQueue::refill`] gives them to the device again.
+//!
+//! Who has nothing to do asks the device to say when there is something: [`Nic::enable_interrupt`] once, then
+//! [`Nic::arm`] and [`Nic::disarm`] around each sleep ([`idle`](crate::idle)).
 
 mod config;
+mod interrupt;
 mod nic;
 mod offload;
 mod queue;
 
 pub use config::{Delay, NicConfig, SleepDelay};
+pub use interrupt::Causes;
 pub use nic::{Link, Nic, NicError, Opened, Statistics, TxLimits};
 pub use offload::{IpVersion, L4, PacketLayout, TxOffload};
 pub use queue::{Full, Received, RxCounters, RxQueue, TxCounters, TxQueue, Verdict};

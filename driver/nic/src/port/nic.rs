@@ -1,9 +1,9 @@
 //! The device itself, apart from its queues.
 
-use pagewire_bus::BusError;
+use pagewire_bus::{BusError, Interrupt};
 
 use crate::dma::DmaError;
-use crate::port::Delay;
+use crate::port::{Causes, Delay};
 
 /// A NIC and its queue pairs, as a driver's `open` returns them. The queues may be moved to other threads.
 #[derive(Debug)]
@@ -127,6 +127,9 @@ pub trait Nic: Send {
     /// The station address, from the EEPROM.
     fn mac(&self) -> [u8; 6];
 
+    /// Reads a register to see whether the device is still there: one that was removed reads all ones.
+    fn is_present(&self) -> bool;
+
     /// Reads the state of the link from the device.
     fn read_link(&self) -> Link;
 
@@ -147,6 +150,22 @@ pub trait Nic: Send {
 
     /// What one packet may look like.
     fn limits(&self) -> TxLimits;
+
+    /// Makes the device signal all it has to say with one vector, of the best kind that its bus grants; `None`
+    /// where it has none, and can only be polled. Nothing is signalled before [`arm`](Self::arm).
+    ///
+    /// # Errors
+    /// [`NicError::Bus`] where the function has interrupts and the bus refuses every kind.
+    fn enable_interrupt(&mut self) -> Result<Option<Interrupt>, NicError>;
+
+    /// Asks for a signal when packets arrive, packets were sent, or the link changes; for one at once where
+    /// the link has changed already. What has happened to the rings before is forgotten: look at them after
+    /// this call, before any sleep. Two register writes.
+    fn arm(&self);
+
+    /// Ends the signals and returns what has happened since [`arm`](Self::arm), and to the link since the last
+    /// call. What a signal told of is in memory when this returns. A register write and a read.
+    fn disarm(&self) -> Causes;
 
     /// Ends all DMA and resets the device. After a success the memory of all queues may go; queues that still
     /// exist do nothing any more.
