@@ -3,4 +3,5 @@
 //! The command itself (arguments, progress, summary) is the binary; tests drive [`transfer`] directly.
 
 pub mod cpu;
+pub mod live;
 pub mod transfer;

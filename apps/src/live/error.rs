@@ -1,0 +1,100 @@
+//! Why a machine stopped before its work was done.
+
+use std::io;
+
+use pagewire_nic::port::NicError;
+use pagewire_stack::IpEndpoint;
+
+use super::Driver;
+
+/// Why a machine stopped before its work was done. Each is one sentence with its remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// No driver knows the device.
+    #[error(
+        "pagewire has no driver for device {vendor:04x}:{device:04x}; it drives {}",
+        Driver::names()
+    )]
+    UnknownNic {
+        /// PCI vendor ID.
+        vendor: u16,
+        /// PCI device ID.
+        device: u16,
+    },
+    /// The NIC did not start, or did not stop.
+    #[error("the {driver} network card did not work: {source}")]
+    Nic {
+        /// The driver's name.
+        driver: &'static str,
+        /// What the driver found.
+        source: NicError,
+    },
+    /// Rings, frames or sockets could not be had.
+    #[error(
+        "could not get memory for the NIC's rings and buffers ({cause}); free some memory or raise the limit (ulimit -l)"
+    )]
+    Memory {
+        /// What was asked for and what the system said.
+        cause: String,
+    },
+    /// Nobody is at the other end of the cable.
+    #[error("the network card has had no link for {seconds} s: is its cable plugged in, and the far end on?")]
+    NoLink {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The connection could not even be tried.
+    #[error("no connection to {remote} can be opened: {cause}")]
+    CannotConnect {
+        /// The peer.
+        remote: IpEndpoint,
+        /// What the stack said.
+        cause: String,
+    },
+    /// Nobody answered.
+    #[error(
+        "{remote} has not answered for {seconds} s: check its address, and that --ip (and --gateway, if it is not on the same network) let it be reached"
+    )]
+    NoAnswer {
+        /// The peer.
+        remote: IpEndpoint,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Nobody listens there.
+    #[error("{remote} refused the connection: start the receiver first, and check the port")]
+    Refused {
+        /// The peer.
+        remote: IpEndpoint,
+    },
+    /// The file could not be read or mapped, or is no longer what it was.
+    #[error("the file could not be sent: {cause}")]
+    Source {
+        /// What was found.
+        cause: String,
+    },
+    /// The connection ended before the last byte.
+    #[error("the connection ended after {done} of {of} bytes: {cause}")]
+    Reset {
+        /// Bytes that were acknowledged or had arrived.
+        done: u64,
+        /// Bytes that were announced, in words.
+        of: String,
+        /// Who ended it and why.
+        cause: String,
+    },
+    /// What arrived could not be kept.
+    #[error("the received bytes could not be kept: {0}")]
+    Sink(#[source] io::Error),
+    /// Nothing has moved for too long.
+    #[error("nothing has moved for {seconds} s ({done} bytes had): the peer or the way to it is gone")]
+    Stalled {
+        /// How long nothing moved.
+        seconds: u64,
+        /// Bytes that had been acknowledged or had arrived.
+        done: u64,
+    },
+    /// The stop flag was raised.
+    #[error("interrupted")]
+    Interrupted,
+}

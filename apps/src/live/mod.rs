@@ -1,0 +1,175 @@
+//! One machine on a network: a NIC, its driver, a stack, and one thing to do with them.
+//!
+//! Where [`transfer`](crate::transfer) builds both ends of a wire in this process, [`run`] builds one end, on any bus:
+//! VFIO for a NIC in a slot, the emulator in a test. Its life:
+//!
+//! 1. the PCI id chooses the driver ([`Driver`]), which opens the NIC;
+//! 2. the link comes up, within a limit;
+//! 3. the application ([`Sending`], [`Receiving`]) begins, and gets its turn after each round of the stack, which answers
+//!    neighbours and ping meanwhile;
+//! 4. ten times a second the engine looks around: whether somebody wants it to end, whether the NIC is still there, whether
+//!    the link went or came;
+//! 5. whatever ended it, the peer is told, the NIC is stopped, and all memory is freed before [`run`] returns.
+//!
+//! Time is the clock on the wall, read here and nowhere below.
+
+mod driver;
+mod engine;
+mod error;
+mod idle;
+mod machine;
+mod outcome;
+mod receiving;
+mod sending;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use pagewire_bus::Function;
+use pagewire_stack::{Instant, IpAddress, IpCidr, Stack};
+
+use pagewire_nic::port::{RxQueue, TxQueue};
+
+pub use driver::Driver;
+pub use error::LiveError;
+pub use outcome::Outcome;
+pub use receiving::Receiving;
+pub use sending::Sending;
+
+/// Who the machine is on its network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Own addresses, each with its subnet.
+    pub addresses: Vec<IpCidr>,
+    /// Default gateways, at most one of each family.
+    pub gateways: Vec<IpAddress>,
+    /// Bytes of the largest IP packet, 576 to 9000.
+    pub mtu: u16,
+}
+
+impl Network {
+    /// One address, on a network of ordinary frames.
+    #[must_use]
+    pub fn new(address: IpCidr) -> Self {
+        Self {
+            addresses: vec![address],
+            gateways: vec![],
+            mtu: 1500,
+        }
+    }
+}
+
+/// How the machine is to be set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses and what goes with them.
+    pub network: Network,
+    /// Whether the NIC cuts TCP segments.
+    pub tso: bool,
+    /// Where random numbers start: on a network with strangers, a number that they cannot know.
+    pub seed: u64,
+}
+
+/// Who looks on, and may end it.
+#[derive(Clone, Copy)]
+pub struct Observer<'a> {
+    /// Raised by whoever wants it to end: it does, within a tenth of a second.
+    pub stop: &'a AtomicBool,
+    /// Bytes done so far: acknowledged by the peer, or given to the sink.
+    pub progress: &'a AtomicU64,
+    /// Is told what a person should know while it goes on.
+    pub tell: &'a (dyn Fn(Notice) + Sync),
+}
+
+/// What a person should know while it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The link is gone; connections wait for it.
+    LinkDown,
+    /// The link is there, again or at last.
+    LinkUp {
+        /// Its speed in Mbit/s.
+        mbps: u32,
+    },
+    /// Somebody has connected.
+    Connected {
+        /// Who.
+        peer: String,
+    },
+    /// The file's pages cannot be mapped for the device: its bytes are copied.
+    Copying {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkDown => f.write_str("the link is down; waiting for it to come back"),
+            Self::LinkUp { mbps } => write!(f, "the link is up, {mbps} Mbit/s"),
+            Self::Connected { peer } => write!(f, "{peer} has connected"),
+            Self::Copying { reason } => write!(
+                f,
+                "the file cannot be mapped for the device ({reason}): its bytes are copied instead"
+            ),
+        }
+    }
+}
+
+/// What an application says after its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It goes on. `until` is when it wants its next turn even if nothing arrives before.
+    Going {
+        /// The latest time of the next turn.
+        until: Option<Instant>,
+    },
+    /// It has done what it was there for.
+    Done,
+}
+
+/// What is done with a machine. Its methods are called on one thread, and none of them waits.
+pub trait Application {
+    /// The machine is ready.
+    ///
+    /// # Errors
+    /// It cannot begin: the machine is stopped.
+    fn begin<T: TxQueue, R: RxQueue>(
+        &mut self,
+        stack: &mut Stack<T, R>,
+        observer: &Observer<'_>,
+        now: Instant,
+    ) -> Result<(), LiveError>;
+
+    /// The stack has done a round.
+    ///
+    /// # Errors
+    /// It cannot go on: the machine is stopped, after [`abandon`](Self::abandon).
+    fn turn<T: TxQueue, R: RxQueue>(
+        &mut self,
+        stack: &mut Stack<T, R>,
+        observer: &Observer<'_>,
+        now: Instant,
+    ) -> Result<Turn, LiveError>;
+
+    /// It ends before its time: whoever is connected shall hear of it.
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>);
+
+    /// When its work began and ended, without the time before a peer was there.
+    fn span(&self) -> Option<(Instant, Instant)>;
+}
+
+/// Runs `application` on a machine over `function`, until it is done.
+///
+/// # Errors
+/// See [`LiveError`]. The NIC is stopped and everything is freed by then.
+pub fn run<F: Function, A: Application>(
+    function: Arc<F>,
+    settings: &Settings,
+    application: &mut A,
+    observer: &Observer<'_>,
+) -> Result<Outcome, LiveError> {
+    driver::run(function, settings, application, observer)
+}

@@ -1,0 +1,93 @@
+//! Files from one live machine to the other.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use pagewire::live::{Notice, Outcome};
+use pagewire_emu::Model;
+use pagewire_emu::cable::Impairments;
+
+use crate::bench::{Bench, Kept, PORT, Watcher, file, guarded, receive, send, wait_until};
+
+/// Sends `len` bytes over the bench, with `meanwhile` going on; both ends end well and what arrives is what was sent.
+fn transfer(bench: &Bench, len: usize, meanwhile: impl FnOnce(&Watcher, &Watcher)) -> (Outcome, Outcome) {
+    let (file, contents) = file(len);
+    let (sender, receiver) = (Watcher::default(), Watcher::default());
+    let mut kept = Kept::default();
+    let outcomes = guarded(&[&sender, &receiver], || {
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| receive(bench, PORT, &mut kept, &receiver));
+            let sending = scope.spawn(|| send(bench, file, len, 2, &sender));
+            meanwhile(&sender, &receiver);
+            let sent = sending.join().unwrap().expect("the sender ends well");
+            (sent, receiving.join().unwrap().expect("the receiver ends well"))
+        })
+    });
+    assert!(kept.0 == contents, "what arrived is not what was sent");
+    assert_eq!(sender.progress.load(Ordering::Relaxed), len as u64);
+    assert_eq!(receiver.progress.load(Ordering::Relaxed), len as u64);
+    bench.assert_clean();
+    outcomes
+}
+
+#[test]
+fn a_file_arrives_whole_and_the_sender_copies_none_of_it() {
+    for model in [Model::E1000, Model::Ixgbe] {
+        let bench = Bench::new(model, Impairments::none());
+        let (sent, received) = transfer(&bench, 16 << 20, |_, _| {});
+        assert_eq!(sent.payload_bytes_copied, 0, "{model:?}");
+        assert!(
+            sent.tx_segments > 100 && sent.statistics.tx_packets > 10_000,
+            "{sent:?}"
+        );
+        assert!(received.statistics.rx_packets > 10_000, "{received:?}");
+    }
+}
+
+#[test]
+fn an_empty_file_and_one_of_a_byte_arrive() {
+    let bench = Bench::new(Model::Ixgbe, Impairments::none());
+    for len in [0, 1] {
+        transfer(&bench, len, |_, _| {});
+    }
+}
+
+#[test]
+fn one_frame_in_a_thousand_lost_is_sent_again() {
+    let cable = Impairments {
+        loss: 0.001,
+        seed: 3,
+        ..Impairments::none()
+    };
+    let bench = Bench::new(Model::E1000, cable);
+    let (sent, _) = transfer(&bench, 4 << 20, |_, _| {});
+    assert!(sent.retransmitted_bytes > 0);
+}
+
+#[test]
+fn a_cable_pulled_and_plugged_in_again_is_told_and_survived() {
+    let bench = Bench::new(
+        Model::E1000,
+        Impairments {
+            latency: Duration::from_micros(200),
+            ..Impairments::none()
+        },
+    );
+    transfer(&bench, 64 << 20, |sender, _| {
+        wait_until("some bytes are there", || {
+            sender.progress.load(Ordering::Relaxed) > 1 << 20
+        });
+        bench.unplug();
+        wait_until("the sender notices", || sender.told(&Notice::LinkDown));
+        bench.plug();
+        wait_until("and is glad", || {
+            sender
+                .notices
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|notice| matches!(notice, Notice::LinkUp { .. }))
+        });
+    });
+}
