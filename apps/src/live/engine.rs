@@ -1,22 +1,24 @@
 //! The loop: a round of the stack, a turn of the application, a look around, a rest.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
 
 use pagewire_bus::DmaMapper;
 use pagewire_nic::port::{Nic, Opened, RxQueue, TxQueue};
 use pagewire_stack::{Duration, Instant};
 
-use super::idle::Idle;
+use super::leasing::Leasing;
 use super::machine::Machine;
-use super::{Application, Driver, LiveError, Notice, Observer, Outcome, Settings, Turn};
-use crate::cpu::thread_time;
+use super::meter::Meter;
+use super::{Application, Counters, Driver, LiveError, Notice, Observer, Outcome, Settings, Turn};
 
 /// How long the link may take to come up. Negotiation takes 2 to 4 s with twisted pairs.
 const LINK_LIMIT: WallDuration = WallDuration::from_secs(10);
 /// How often the engine looks around.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often it puts its counters on the board: reading the NIC's takes some microseconds.
+const PUBLISH: Duration = Duration::from_secs(1);
 
 /// The clock on the wall, from the start of the machine.
 #[derive(Clone, Copy)]
@@ -26,6 +28,11 @@ impl Clock {
     fn now(self) -> Instant {
         Instant::from_micros(self.0.elapsed().as_micros() as i64)
     }
+}
+
+/// The same time, as drivers count it.
+fn wall(time: Instant) -> WallDuration {
+    WallDuration::from_micros(time.total_micros() as u64)
 }
 
 /// Runs the application on an open NIC, and stops the NIC, whatever happens.
@@ -38,77 +45,64 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
     observer: &Observer<'_>,
 ) -> Result<Outcome, LiveError> {
     let clock = Clock(WallInstant::now());
-    let mut machine = Machine::start(driver, opened, mapper, settings, clock.now())?;
-    let mut meter = Meter::start();
-    let ended = work(&mut machine, application, observer, clock, &mut meter);
+    let machine = Machine::start(driver, opened, mapper, settings, observer, clock.now())?;
+    let mut engine = Engine {
+        machine,
+        observer,
+        clock,
+        meter: Meter::start(),
+        link_up: false,
+        next_look: Instant::ZERO,
+        next_publication: Instant::ZERO,
+    };
+    let ended = engine.work(settings, application);
     if ended.is_err() {
-        application.abandon(&mut machine.stack);
+        application.abandon(&mut engine.machine.stack);
     }
+    let Engine {
+        mut machine, meter, ..
+    } = engine;
     machine.flush(|| clock.now());
-    let spent = meter.finish();
-    let mut outcome = Outcome::of(&mut machine);
+    let spent = meter.spent();
+    let counters = Counters::read(&mut machine);
     let stopped = machine.stop();
     ended?;
     stopped?;
-    if let Some((began, done)) = application.span() {
-        outcome.seconds = (done - began).total_micros() as f64 / 1e6;
-        outcome.setup_seconds = began.total_micros() as f64 / 1e6;
-    }
-    outcome.cpu_s = spent.busy.as_secs_f64();
-    outcome.idle_poll_cpu_s = spent.idle.as_secs_f64();
-    Ok(outcome)
+    let (began, done) = application.span().unwrap_or((Instant::ZERO, Instant::ZERO));
+    Ok(Outcome {
+        seconds: wall(done).saturating_sub(wall(began)).as_secs_f64(),
+        setup_seconds: wall(began).as_secs_f64(),
+        cpu_s: spent.busy.as_secs_f64(),
+        idle_poll_cpu_s: spent.idle.as_secs_f64(),
+        counters,
+    })
 }
 
-fn work<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
-    machine: &mut Machine<N, T, R>,
-    application: &mut A,
-    observer: &Observer<'_>,
+/// A machine at work.
+struct Engine<'a, N, T, R> {
+    machine: Machine<N, T, R>,
+    observer: &'a Observer<'a>,
     clock: Clock,
-    meter: &mut Meter,
-) -> Result<(), LiveError> {
-    let mut around = Around::wait_for_link(&machine.nic, observer)?;
-    application.begin(&mut machine.stack, observer, clock.now())?;
-    let mut idle = Idle::default();
-    loop {
-        let now = clock.now();
-        let progress = machine.stack.poll(now);
-        let until = match application.turn(&mut machine.stack, observer, now)? {
-            Turn::Going { until } => until,
-            Turn::Done => return Ok(()),
-        };
-        if now >= around.next {
-            around.look(&machine.nic, observer, now)?;
-        }
-        meter.round(progress.is_idle());
-        if !progress.is_idle() {
-            idle.busy();
-            continue;
-        }
-        let deadlines = [machine.stack.next_deadline(now), until, Some(around.next)];
-        let next = deadlines.into_iter().flatten().min().unwrap_or(now);
-        // Zero where it is due already.
-        let at_most = WallDuration::from_micros((next - now).total_micros());
-        if next > now && idle.wait(at_most) {
-            meter.skip();
-        }
-    }
-}
-
-/// What the engine looks at from time to time.
-struct Around {
-    /// When to look next.
-    next: Instant,
+    meter: Meter,
     link_up: bool,
+    next_look: Instant,
+    next_publication: Instant,
 }
 
-impl Around {
+impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
+    fn work<A: Application>(&mut self, settings: &Settings, application: &mut A) -> Result<(), LiveError> {
+        self.wait_for_link()?;
+        if settings.stack.dhcp {
+            self.drive(&mut Leasing::default())?;
+        }
+        self.drive(application)
+    }
+
     /// Waits for the link, within a limit.
-    fn wait_for_link<N: Nic>(nic: &N, observer: &Observer<'_>) -> Result<Self, LiveError> {
+    fn wait_for_link(&mut self) -> Result<(), LiveError> {
         let began = WallInstant::now();
-        while !nic.read_link().up {
-            if observer.stop.load(Ordering::Relaxed) {
-                return Err(LiveError::Interrupted);
-            }
+        while !self.machine.nic.read_link().up {
+            self.heed()?;
             if began.elapsed() >= LINK_LIMIT {
                 return Err(LiveError::NoLink {
                     seconds: LINK_LIMIT.as_secs(),
@@ -116,83 +110,83 @@ impl Around {
             }
             std::thread::sleep(WallDuration::from_millis(10));
         }
-        Ok(Self {
-            next: Instant::ZERO,
-            link_up: true,
-        })
+        self.link_up = true;
+        Ok(())
     }
 
-    fn look<N: Nic>(&mut self, nic: &N, observer: &Observer<'_>, now: Instant) -> Result<(), LiveError> {
-        self.next = now + LOOK;
-        if observer.stop.load(Ordering::Relaxed) {
+    /// Goes on until the application is done.
+    fn drive<A: Application>(&mut self, application: &mut A) -> Result<(), LiveError> {
+        application.begin(&mut self.machine.stack, self.observer, self.clock.now())?;
+        loop {
+            let now = self.clock.now();
+            let progress = self.machine.stack.poll(now);
+            let until = match application.turn(&mut self.machine.stack, self.observer, now)? {
+                Turn::Going { until } => until,
+                Turn::Done => return Ok(()),
+            };
+            if now >= self.next_look {
+                self.look_around(now)?;
+            }
+            self.meter.round(progress.is_idle());
+            if progress.is_idle() {
+                self.rest(now, until)?;
+            } else {
+                self.machine.waiter.worked();
+            }
+        }
+    }
+
+    /// A round has found nothing: polls on, or sleeps until something happens or is due.
+    fn rest(&mut self, now: Instant, until: Option<Instant>) -> Result<(), LiveError> {
+        let Machine {
+            nic, stack, waiter, ..
+        } = &mut self.machine;
+        let deadlines = [stack.next_deadline(now), until, Some(self.next_look)];
+        let until = deadlines.into_iter().flatten().min().map(wall);
+        let clock = self.clock;
+        let look = || !stack.poll(clock.now()).is_idle();
+        let rest = waiter
+            .wait(nic, wall(now), until, &[], look)
+            .map_err(LiveError::Wait)?;
+        if rest.slept {
+            self.meter.skip();
+        }
+        if rest.causes.link {
+            self.next_look = now;
+        }
+        Ok(())
+    }
+
+    /// Whether it may go on at all.
+    fn heed(&self) -> Result<(), LiveError> {
+        if self.observer.stop.load(Ordering::Relaxed) {
             return Err(LiveError::Interrupted);
         }
-        let link = nic.read_link();
+        if !self.machine.nic.is_present() {
+            return Err(LiveError::Removed {
+                cause: "its registers read as ones",
+            });
+        }
+        Ok(())
+    }
+
+    fn look_around(&mut self, now: Instant) -> Result<(), LiveError> {
+        self.next_look = now + LOOK;
+        self.heed()?;
+        let link = self.machine.nic.read_link();
         if link.up != self.link_up {
             self.link_up = link.up;
-            (observer.tell)(if link.up {
+            (self.observer.tell)(if link.up {
                 Notice::LinkUp { mbps: link.mbps }
             } else {
                 Notice::LinkDown
             });
         }
+        if now >= self.next_publication {
+            self.next_publication = now + PUBLISH;
+            let counters = Counters::read(&mut self.machine);
+            *self.observer.board.lock().unwrap_or_else(PoisonError::into_inner) = Some(counters);
+        }
         Ok(())
-    }
-}
-
-/// CPU time of the thread, by what it was spent on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spent {
-    busy: WallDuration,
-    idle: WallDuration,
-}
-
-/// Tells how the thread's CPU time divides. Asking for CPU time is a system call, too dear for each round: the whole is
-/// measured once, and the clock on the wall says in which proportion it divides.
-struct Meter {
-    cpu: WallDuration,
-    wall: Spent,
-    last: WallInstant,
-}
-
-impl Meter {
-    fn start() -> Self {
-        Self {
-            cpu: thread_time(),
-            wall: Spent::default(),
-            last: WallInstant::now(),
-        }
-    }
-
-    /// Notes a round that has just ended.
-    fn round(&mut self, idle: bool) {
-        let now = WallInstant::now();
-        let took = now - std::mem::replace(&mut self.last, now);
-        if idle {
-            self.wall.idle += took;
-        } else {
-            self.wall.busy += took;
-        }
-    }
-
-    /// The thread has slept: that took no CPU time.
-    fn skip(&mut self) {
-        self.last = WallInstant::now();
-    }
-
-    fn finish(&self) -> Spent {
-        let cpu = thread_time().saturating_sub(self.cpu);
-        let wall = (self.wall.busy + self.wall.idle).as_secs_f64();
-        let share = |part: WallDuration| {
-            if wall > 0.0 {
-                cpu.mul_f64(part.as_secs_f64() / wall)
-            } else {
-                WallDuration::ZERO
-            }
-        };
-        Spent {
-            busy: share(self.wall.busy),
-            idle: share(self.wall.idle),
-        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use pagewire_bus::BusError;
 use pagewire_nic::port::NicError;
-use pagewire_stack::IpEndpoint;
+use pagewire_stack::{IpEndpoint, OpenError, PingError, SetupError};
 
 use super::Driver;
 
@@ -43,14 +44,34 @@ pub enum LiveError {
         /// How long it was waited for.
         seconds: u64,
     },
-    /// The connection could not even be tried.
-    #[error("no connection to {remote} can be opened: {cause}")]
-    CannotConnect {
-        /// The peer.
-        remote: IpEndpoint,
-        /// What the stack said.
-        cause: String,
+    /// No DHCP server answered.
+    #[error(
+        "no DHCP server has lent an address within {seconds} s: is one on this network (and VLAN)? --ip ADDR/LEN goes without"
+    )]
+    NoLease {
+        /// How long it was waited for.
+        seconds: u64,
     },
+    /// The machine cannot be set up as asked.
+    #[error("{0}")]
+    Setup(SetupError),
+    /// The connection could not even be tried.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// An echo request could not even be sent.
+    #[error("{0}")]
+    Ping(#[from] PingError),
+    /// The NIC is gone.
+    #[error(
+        "the network card is gone while it was in use ({cause}): put it back, or bind it again, and start over"
+    )]
+    Removed {
+        /// How that showed.
+        cause: &'static str,
+    },
+    /// The system would not let the thread wait.
+    #[error("{0}")]
+    Wait(#[source] BusError),
     /// Nobody answered.
     #[error(
         "{remote} has not answered for {seconds} s: check its address, and that --ip (and --gateway, if it is not on the same network) let it be reached"

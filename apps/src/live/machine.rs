@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_bus::DmaMapper;
+use pagewire_bus::{DmaMapper, Interrupt};
+use pagewire_nic::idle::Waiter;
 use pagewire_nic::port::{Nic, NicConfig, NicError, Opened, RxQueue, SleepDelay, TxQueue};
-use pagewire_stack::{Instant, Stack, StackConfig};
+use pagewire_stack::{Instant, SetupError, Stack};
 
-use super::{Driver, LiveError, Settings};
+use super::{Driver, LiveError, Notice, Observer, Settings, Waiting};
 
 /// Descriptors of each ring.
 const DESCRIPTORS: u16 = 1024;
@@ -20,6 +21,7 @@ pub(super) struct Machine<N, T, R> {
     pub(super) driver: Driver,
     pub(super) nic: N,
     pub(super) stack: Stack<T, R>,
+    pub(super) waiter: Waiter,
 }
 
 /// The driver's settings.
@@ -29,7 +31,7 @@ pub(super) fn nic_config(settings: &Settings) -> NicConfig {
         rx_descriptors: DESCRIPTORS,
         // The stack gives each frame back in the round that took it.
         rx_frames: DESCRIPTORS.into(),
-        max_frame: settings.network.mtu + 14,
+        max_frame: u16::try_from(settings.stack.longest_frame()).unwrap_or(u16::MAX),
         ..NicConfig::default()
     }
 }
@@ -48,31 +50,41 @@ pub(super) fn explain(driver: Driver, error: NicError) -> LiveError {
 }
 
 impl<N: Nic, T: TxQueue, R: RxQueue> Machine<N, T, R> {
-    /// A stack on the first queue pair of an open NIC.
+    /// A stack on the first queue pair of an open NIC, and what wakes its thread.
     pub(super) fn start(
         driver: Driver,
         opened: Opened<N, T, R>,
         mapper: Arc<dyn DmaMapper>,
         settings: &Settings,
+        observer: &Observer<'_>,
         now: Instant,
     ) -> Result<Self, LiveError> {
-        let Opened { nic, queues } = opened;
-        let memory = |cause: &dyn std::fmt::Display| LiveError::Memory {
-            cause: cause.to_string(),
-        };
+        let Opened { mut nic, queues } = opened;
         let Some((tx, rx)) = queues.into_iter().next() else {
-            return Err(memory(&"the NIC has no queues"));
+            return Err(LiveError::Memory {
+                cause: "the NIC has no queues".to_string(),
+            });
         };
-        let config = StackConfig {
-            addresses: settings.network.addresses.clone(),
-            gateways: settings.network.gateways.clone(),
-            mtu: settings.network.mtu.into(),
-            segmentation_offload: settings.tso,
-            ..StackConfig::new(settings.network.addresses[0], settings.seed)
-        };
-        let stack = Stack::new(config, nic.mac(), tx, rx, nic.limits(), mapper, now)
-            .map_err(|cause| memory(&cause))?;
-        Ok(Self { driver, nic, stack })
+        let config = settings.stack.clone();
+        let stack =
+            Stack::new(config, nic.mac(), tx, rx, nic.limits(), mapper, now).map_err(
+                |error| match error {
+                    SetupError::Memory(cause) => LiveError::Memory {
+                        cause: cause.to_string(),
+                    },
+                    other => LiveError::Setup(other),
+                },
+            )?;
+        let waiter = Waiter::new(match settings.waiting {
+            Waiting::Interrupts => interrupt(&mut nic, observer),
+            Waiting::Naps => None,
+        });
+        Ok(Self {
+            driver,
+            nic,
+            stack,
+            waiter,
+        })
     }
 
     /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST.
@@ -90,9 +102,22 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Machine<N, T, R> {
 
     /// Stops the NIC: after this the device touches no memory, and all of it can be freed.
     pub(super) fn stop(self) -> Result<(), LiveError> {
-        let Self { driver, nic, stack } = self;
+        let Self {
+            driver, nic, stack, ..
+        } = self;
         debug_assert!(stack.conserves_frames(), "a frame was lost");
         drop(stack);
         nic.stop(&mut SleepDelay).map_err(|error| explain(driver, error))
     }
+}
+
+/// The NIC's interrupt; without one the machine works too.
+fn interrupt<N: Nic>(nic: &mut N, observer: &Observer<'_>) -> Option<Interrupt> {
+    let reason = match nic.enable_interrupt() {
+        Ok(Some(interrupt)) => return Some(interrupt),
+        Ok(None) => "it has none here".to_string(),
+        Err(error) => error.to_string(),
+    };
+    (observer.tell)(Notice::NoInterrupts { reason });
+    None
 }

@@ -4,8 +4,8 @@
 //! VFIO for a NIC in a slot, the emulator in a test. Its life:
 //!
 //! 1. the PCI id chooses the driver ([`Driver`]), which opens the NIC;
-//! 2. the link comes up, within a limit;
-//! 3. the application ([`Sending`], [`Receiving`]) begins, and gets its turn after each round of the stack, which answers
+//! 2. the link comes up and, where asked for, a DHCP server lends an address, each within a limit;
+//! 3. the application ([`Sending`], [`Receiving`], [`Pinging`]) begins, and gets its turn after each round of the stack, which answers
 //!    neighbours and ping meanwhile;
 //! 4. ten times a second the engine looks around: whether somebody wants it to end, whether the NIC is still there, whether
 //!    the link went or came;
@@ -16,59 +16,45 @@
 mod driver;
 mod engine;
 mod error;
-mod idle;
+mod leasing;
 mod machine;
+mod meter;
 mod outcome;
+mod pinging;
 mod receiving;
 mod sending;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use pagewire_bus::Function;
-use pagewire_stack::{Instant, IpAddress, IpCidr, Stack};
-
 use pagewire_nic::port::{RxQueue, TxQueue};
+use pagewire_stack::{Instant, Lease, Stack, StackConfig};
 
 pub use driver::Driver;
 pub use error::LiveError;
-pub use outcome::Outcome;
+pub use outcome::{Counters, Outcome};
+pub use pinging::Pinging;
 pub use receiving::Receiving;
 pub use sending::Sending;
-
-/// Who the machine is on its network.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Own addresses, each with its subnet.
-    pub addresses: Vec<IpCidr>,
-    /// Default gateways, at most one of each family.
-    pub gateways: Vec<IpAddress>,
-    /// Bytes of the largest IP packet, 576 to 9000.
-    pub mtu: u16,
-}
-
-impl Network {
-    /// One address, on a network of ordinary frames.
-    #[must_use]
-    pub fn new(address: IpCidr) -> Self {
-        Self {
-            addresses: vec![address],
-            gateways: vec![],
-            mtu: 1500,
-        }
-    }
-}
 
 /// How the machine is to be set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Addresses and what goes with them.
-    pub network: Network,
-    /// Whether the NIC cuts TCP segments.
-    pub tso: bool,
-    /// Where random numbers start: on a network with strangers, a number that they cannot know.
-    pub seed: u64,
+    /// Addresses, gateways, VLAN, MTU. Its seed is, on a network with strangers, a number that they cannot know.
+    pub stack: StackConfig,
+    /// How it waits.
+    pub waiting: Waiting,
+}
+
+/// How a machine waits for something to do, once polling for a moment has found nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// It sleeps until the NIC interrupts. Where the NIC cannot, it naps.
+    Interrupts,
+    /// It naps, longer the longer nothing happens.
+    Naps,
 }
 
 /// Who looks on, and may end it.
@@ -80,6 +66,8 @@ pub struct Observer<'a> {
     pub progress: &'a AtomicU64,
     /// Is told what a person should know while it goes on.
     pub tell: &'a (dyn Fn(Notice) + Sync),
+    /// What was counted, as of a second ago at most.
+    pub board: &'a Mutex<Option<Counters>>,
 }
 
 /// What a person should know while it goes on.
@@ -97,6 +85,13 @@ pub enum Notice {
         /// Who.
         peer: String,
     },
+    /// A DHCP server has lent an address.
+    Leased(Lease),
+    /// The NIC's interrupts cannot be used: the machine naps.
+    NoInterrupts {
+        /// Why.
+        reason: String,
+    },
     /// The file's pages cannot be mapped for the device: its bytes are copied.
     Copying {
         /// Why.
@@ -110,6 +105,15 @@ impl fmt::Display for Notice {
             Self::LinkDown => f.write_str("the link is down; waiting for it to come back"),
             Self::LinkUp { mbps } => write!(f, "the link is up, {mbps} Mbit/s"),
             Self::Connected { peer } => write!(f, "{peer} has connected"),
+            Self::Leased(lease) => {
+                write!(f, "{} is ours, lent by {}", lease.address, lease.server)?;
+                lease
+                    .gateway
+                    .map_or(Ok(()), |gateway| write!(f, "; the gateway is {gateway}"))
+            }
+            Self::NoInterrupts { reason } => {
+                write!(f, "no interrupts ({reason}): the network card is polled instead")
+            }
             Self::Copying { reason } => write!(
                 f,
                 "the file cannot be mapped for the device ({reason}): its bytes are copied instead"
@@ -157,7 +161,7 @@ pub trait Application {
     /// It ends before its time: whoever is connected shall hear of it.
     fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>);
 
-    /// When its work began and ended, without the time before a peer was there.
+    /// When its work began and ended, without the time before a peer was there; `None` before it has ended.
     fn span(&self) -> Option<(Instant, Instant)>;
 }
 

@@ -114,11 +114,8 @@ impl Application for Receiving<'_> {
         _observer: &Observer<'_>,
         _now: Instant,
     ) -> Result<(), LiveError> {
-        stack
-            .listen(self.port, TransmitRing::Phantom, ListenerConfig::default())
-            .map_err(|error| LiveError::Memory {
-                cause: error.to_string(),
-            })
+        stack.listen(self.port, TransmitRing::Phantom, ListenerConfig::default())?;
+        Ok(())
     }
 
     fn turn<T: TxQueue, R: RxQueue>(

@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::{CopiedFile, MappedFile, Source};
-use pagewire_stack::{
-    ConnectionId, Duration, Failure, Instant, IpEndpoint, OpenError, Stack, State, TransmitRing,
-};
+use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpEndpoint, Stack, State, TransmitRing};
 
 use super::{Application, LiveError, Notice, Observer, Turn};
 
@@ -82,13 +80,7 @@ impl Application for Sending {
             Some(file) => by_reference(stack, file, self.declared, observer)?,
             None => return Ok(()),
         };
-        let refused = |error: OpenError| LiveError::CannotConnect {
-            remote: self.remote,
-            cause: error.to_string(),
-        };
-        let id = stack
-            .connect(self.remote, TransmitRing::Phantom, now)
-            .map_err(refused)?;
+        let id = stack.connect(self.remote, TransmitRing::Phantom, now)?;
         stack.send(id, source);
         stack.finish(id);
         self.connection = Some(id);

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pagewire::live::{self, LiveError, Network, Notice, Observer, Outcome, Receiving, Sending, Settings};
+use pagewire::live::{
+    self, Counters, LiveError, Notice, Observer, Outcome, Receiving, Sending, Settings, Waiting,
+};
 use pagewire::transfer::Sink;
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::sanitizer::Level;
 use pagewire_emu::schedule::Threaded;
 use pagewire_emu::{EmulatedNic, Model, Options, connect};
-use pagewire_stack::{IpAddress, IpCidr, IpEndpoint};
+use pagewire_stack::{IpAddress, IpCidr, IpEndpoint, StackConfig};
 
 /// No test runs longer: its machines are told to stop then.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -75,6 +77,7 @@ pub(crate) struct Watcher {
     pub(crate) stop: AtomicBool,
     pub(crate) progress: AtomicU64,
     pub(crate) notices: Mutex<Vec<Notice>>,
+    pub(crate) board: Mutex<Option<Counters>>,
 }
 
 impl Watcher {
@@ -84,6 +87,7 @@ impl Watcher {
             stop: &self.stop,
             progress: &self.progress,
             tell: &tell,
+            board: &self.board,
         })
     }
 
@@ -110,9 +114,8 @@ pub(crate) fn address(end: u8) -> IpAddress {
 
 pub(crate) fn settings(end: u8) -> Settings {
     Settings {
-        network: Network::new(IpCidr::new(address(end), 24)),
-        tso: true,
-        seed: end.into(),
+        stack: StackConfig::new(IpCidr::new(address(end), 24), end.into()),
+        waiting: Waiting::Interrupts,
     }
 }
 
@@ -146,12 +149,23 @@ pub(crate) fn receive(
     sink: &mut dyn Sink,
     watcher: &Watcher,
 ) -> Result<Outcome, LiveError> {
-    let mut receiving = Receiving::new(port, sink);
-    let nic = Arc::new(bench.far.clone());
-    watcher.watch(|observer| live::run(nic, &settings(2), &mut receiving, observer))
+    receive_as(bench, &settings(2), port, sink, watcher)
 }
 
-/// Runs `meanwhile` beside machines that `watchers` belong to; whatever hangs is stopped in the end.
+/// The same with other settings.
+pub(crate) fn receive_as(
+    bench: &Bench,
+    settings: &Settings,
+    port: u16,
+    sink: &mut dyn Sink,
+    watcher: &Watcher,
+) -> Result<Outcome, LiveError> {
+    let mut receiving = Receiving::new(port, sink);
+    let nic = Arc::new(bench.far.clone());
+    watcher.watch(|observer| live::run(nic, settings, &mut receiving, observer))
+}
+
+/// Does the work of machines that `watchers` belong to; whatever hangs is stopped in the end.
 pub(crate) fn guarded<O>(watchers: &[&Watcher], work: impl FnOnce() -> O) -> O {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

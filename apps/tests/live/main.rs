@@ -3,4 +3,7 @@
 
 mod bench;
 mod failures;
+mod idling;
+mod pings;
+mod removable;
 mod transfers;

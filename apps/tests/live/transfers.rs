@@ -36,12 +36,12 @@ fn a_file_arrives_whole_and_the_sender_copies_none_of_it() {
     for model in [Model::E1000, Model::Ixgbe] {
         let bench = Bench::new(model, Impairments::none());
         let (sent, received) = transfer(&bench, 16 << 20, |_, _| {});
-        assert_eq!(sent.payload_bytes_copied, 0, "{model:?}");
+        assert_eq!(sent.counters.stack.payload_bytes_copied, 0, "{model:?}");
         assert!(
-            sent.tx_segments > 100 && sent.statistics.tx_packets > 10_000,
+            sent.counters.tx.segments > 100 && sent.counters.nic.tx_packets > 10_000,
             "{sent:?}"
         );
-        assert!(received.statistics.rx_packets > 10_000, "{received:?}");
+        assert!(received.counters.nic.rx_packets > 10_000, "{received:?}");
     }
 }
 
@@ -62,7 +62,7 @@ fn one_frame_in_a_thousand_lost_is_sent_again() {
     };
     let bench = Bench::new(Model::E1000, cable);
     let (sent, _) = transfer(&bench, 4 << 20, |_, _| {});
-    assert!(sent.retransmitted_bytes > 0);
+    assert!(sent.counters.stack.retransmitted_bytes > 0);
 }
 
 #[test]
