@@ -3,14 +3,16 @@
 //! Locks, from the outermost in. Each is taken with those before it held at most, so no two devices that send
 //! to each other can wait in a ring:
 //! 1. a transmit queue's engine; 2. the queue (shared while it works); 3. the own table (shared);
-//! 4. the far receiver's state; 5. its queues (shared); 6. its table (shared, nested).
+//! 4. the far receiver's state; 5. its queues (shared); 6. its table (shared, nested);
+//! 7. what a device signals with.
 //!
 //! Doorbells take only shared ones of the device's own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pagewire_bus::{
-    BusError, Direction, DmaMapper, HostRange, Identity, Iova, MapperCounters, MapperLimits, ResetOutcome,
+    BusError, Direction, DmaMapper, HostRange, Identity, InterruptKind, InterruptSupport, Iova,
+    MapperCounters, MapperLimits, ResetOutcome,
 };
 use pagewire_spec::Register;
 use parking_lot::{Mutex, MutexGuard};
@@ -18,6 +20,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::base::{Core, Side};
 use crate::family::{Family, RingRows};
 use crate::function::Options;
+use crate::interrupt::{CauseRows, Signals};
 use crate::queue::{Extent, Held, Live, Queue, note_early_reads};
 use crate::receive::State;
 use crate::receive::engine::{Batch, MAX_QUEUES};
@@ -44,6 +47,14 @@ pub(crate) trait Model: Sync + std::fmt::Debug {
     fn written(&self, device: &Device, write: &Written);
     /// Software reads a register: its value, where reading has effects that the tables do not know.
     fn read(&self, device: &Device, row: &'static Register, index: u32) -> Option<u32>;
+    /// Causes and mask.
+    fn causes(&self) -> &'static CauseRows;
+    /// The ways it can interrupt, the best first.
+    fn interrupts(&self) -> &'static [InterruptSupport];
+    /// The vectors that messages of these causes go to, one bit each.
+    fn vectors(&self, device: &Device, kind: InterruptKind, causes: u32) -> u64;
+    /// Messages of these causes were sent.
+    fn signalled(&self, device: &Device, kind: InterruptKind, causes: u32);
     /// A cable was plugged in or pulled.
     fn link_changed(&self, device: &Device);
     /// Receive settings, as the registers say. `old` saves expanding a key that has not changed.
@@ -77,6 +88,7 @@ pub(crate) struct Device {
     pub(crate) whole_segments: bool,
     pub(crate) core: Core,
     pub(crate) registers: RegisterFile,
+    pub(crate) signals: Signals,
     pub(crate) phy: Mutex<[u16; 32]>,
     tx: Box<[TxQueue]>,
     pub(crate) rx: Box<[Queue]>,
@@ -96,6 +108,7 @@ impl Device {
             whole_segments: options.whole_segments,
             core: Core::new(options.sanitizer, options.max_mappings),
             registers: RegisterFile::new(model.layout()),
+            signals: Signals::default(),
             phy: Mutex::new([0; 32]),
             tx: (0..queues)
                 .map(|number| TxQueue {
@@ -161,7 +174,8 @@ impl Device {
         {
             return;
         }
-        if let Some(written) = self.registers.write(offset, value, &self.core.sanitizer) {
+        let write = || self.registers.write(offset, value, &self.core.sanitizer);
+        if let Some(written) = self.change_causes(write) {
             self.model.written(self, &written);
         }
     }
@@ -214,7 +228,7 @@ impl Device {
                 return value;
             }
         }
-        self.registers.read(offset, &self.core.sanitizer)
+        self.change_causes(|| self.registers.read(offset, &self.core.sanitizer))
     }
 
     /// Switches a queue on with the ring that its registers name. Reports and returns false where they name
@@ -272,7 +286,7 @@ impl Device {
             self.switch_off(Side::Receive, number);
         }
         self.rung.store(0, Ordering::Relaxed);
-        self.registers.reset();
+        self.change_causes(|| self.registers.reset());
         self.model.loaded(self);
     }
 
@@ -353,7 +367,9 @@ impl Device {
 
     pub(crate) fn set_bus_master(&self, on: bool) {
         self.core.bus_master.store(on, Ordering::Release);
-        if !on {
+        if on {
+            self.change_causes(|| ());
+        } else {
             self.core.iommu.settle();
         }
     }

@@ -240,14 +240,15 @@ impl Function for EmulatedNic {
     }
 
     fn interrupts(&self) -> Vec<InterruptSupport> {
-        Vec::new()
+        self.device.model.interrupts().to_vec()
     }
 
     fn enable_interrupts(&self, kind: InterruptKind, vectors: u16) -> Result<Vec<Interrupt>, BusError> {
-        Err(BusError::NoInterrupt { kind, vectors })
+        self.device.enable_interrupts(kind, vectors)
     }
 
     fn disable_interrupts(&self) -> Result<(), BusError> {
+        self.device.disable_interrupts();
         Ok(())
     }
 }

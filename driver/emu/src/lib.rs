@@ -24,7 +24,7 @@
 //!   an 82540EM that takes long packets. Their checksums are vouched for by the sending device, and RSCCTL.MAXDESC
 //!   does not limit their descriptors;
 //! - a packet is sent only when all of it is published; there is no pause, no priority, no VLAN, no header split;
-//! - 64 of the 82599's 128 queue pairs work; interrupts are causes in a register, and nobody is interrupted.
+//! - 64 of the 82599's 128 queue pairs work; interrupts are not throttled, and vectors above 15 have no causes.
 
 mod base;
 pub mod cable;
@@ -32,6 +32,7 @@ mod device;
 mod e1000;
 mod family;
 mod function;
+mod interrupt;
 mod ixgbe;
 mod memory;
 pub mod offload;

@@ -135,21 +135,19 @@ impl RegisterFile {
         }
     }
 
-    /// Sets bits: interrupt causes, done bits.
+    /// Sets bits and returns what was there. What the device wrote to memory before is visible to whoever reads them.
     #[inline]
-    pub(crate) fn raise(&self, row: &Register, bits: u32) {
-        if let Some(place) = self.values.get(row.offset as usize / 4)
-            && place.load(Ordering::Relaxed) & bits != bits
-        {
-            place.fetch_or(bits, Ordering::Relaxed);
-        }
-    }
-
-    /// Sets bits and returns what was there.
     pub(crate) fn fetch_or(&self, row: &Register, bits: u32) -> u32 {
         self.values
             .get(row.offset as usize / 4)
-            .map_or(0, |place| place.fetch_or(bits, Ordering::AcqRel))
+            .map_or(0, |place| place.fetch_or(bits, Ordering::SeqCst))
+    }
+
+    /// Clears bits.
+    pub(crate) fn clear(&self, row: &Register, bits: u32) {
+        if let Some(place) = self.values.get(row.offset as usize / 4) {
+            place.fetch_and(!bits, Ordering::SeqCst);
+        }
     }
 
     /// Counts `by` in a statistics register, which sticks at all ones.

@@ -1,6 +1,6 @@
 //! What the 82540EM's registers do.
 
-use pagewire_bus::Identity;
+use pagewire_bus::{Identity, InterruptKind, InterruptSupport};
 use pagewire_spec::e1000 as spec;
 use pagewire_spec::{Register, VENDOR_ID};
 use parking_lot::MutexGuard;
@@ -11,6 +11,7 @@ use super::{counters, settings};
 use crate::base::Side;
 use crate::device::{Device, Model};
 use crate::family::{Family, RingRows};
+use crate::interrupt::CauseRows;
 use crate::receive::State;
 use crate::receive::filter::Settings;
 use crate::receive::steer::Rss;
@@ -31,6 +32,17 @@ static LAYOUT: Layout = Layout {
     partners: &[(&spec::IMC, &spec::IMS), (&spec::ICS, &spec::ICR)],
     wide: &counters::WIDE,
 };
+
+static CAUSES: CauseRows = CauseRows {
+    causes: &spec::ICR,
+    mask: &spec::IMS,
+};
+
+/// A PCI device of 2002: one line.
+static INTERRUPTS: [InterruptSupport; 1] = [InterruptSupport {
+    kind: InterruptKind::Intx,
+    vectors: 1,
+}];
 
 static RINGS: [RingRows; 2] = [
     RingRows {
@@ -151,7 +163,7 @@ impl Model for Model82540 {
             let done = phy_access(&mut device.phy.lock(), Mdic::from_bits(write.new));
             registers.set(&spec::MDIC, 0, done.into_bits());
             if done.interrupt() {
-                registers.raise(&spec::ICR, Icr::new().with_mdac(true).into_bits());
+                device.raise(Icr::new().with_mdac(true).into_bits());
             }
         } else if write.is(&spec::TCTL) {
             if Tctl::from_bits(write.new).en() {
@@ -168,6 +180,20 @@ impl Model for Model82540 {
         None
     }
 
+    fn causes(&self) -> &'static CauseRows {
+        &CAUSES
+    }
+
+    fn interrupts(&self) -> &'static [InterruptSupport] {
+        &INTERRUPTS
+    }
+
+    fn vectors(&self, _device: &Device, _kind: InterruptKind, _causes: u32) -> u64 {
+        1
+    }
+
+    fn signalled(&self, _device: &Device, _kind: InterruptKind, _causes: u32) {}
+
     /// The link is up with a cable plugged in and CTRL.SLU set.
     fn link_changed(&self, device: &Device) {
         let registers = &device.registers;
@@ -179,7 +205,8 @@ impl Model for Model82540 {
         phy[PHY_STATUS] = PHY_ABLE | if plugged { PHY_LINKED } else { 0 };
         phy[PHY_SPECIFIC] = if plugged { PHY_SPECIFIC_UP } else { 0 };
         if status.lu() != up {
-            registers.raise(&spec::ICR, Icr::new().with_lsc(true).into_bits());
+            drop(phy);
+            device.raise(Icr::new().with_lsc(true).into_bits());
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) fn sent(device: &Device, stats: &TxStats) {
         }
     }
     if stats.reported {
-        registers.raise(&spec::ICR, Icr::new().with_txdw(true).with_txqe(true).into_bits());
+        device.raise(Icr::new().with_txdw(true).with_txqe(true).into_bits());
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn received(device: &Device, state: &mut State) {
         // No descriptor, and at once no room in the packet buffer: this model has none.
         registers.count(&spec::RNBC, 0, stats.no_descriptors);
         registers.count(&spec::MPC, 0, stats.no_descriptors);
-        registers.raise(&spec::ICR, Icr::new().with_rxo(true).into_bits());
+        device.raise(Icr::new().with_rxo(true).into_bits());
     }
     if stats.frames == 0 {
         return;
@@ -83,5 +83,5 @@ pub(super) fn received(device: &Device, state: &mut State) {
     for (row, count) in RECEIVED_BY_LEN.into_iter().zip(stats.by_len) {
         registers.count(row, 0, count);
     }
-    registers.raise(&spec::ICR, Icr::new().with_rxt0(true).into_bits());
+    device.raise(Icr::new().with_rxt0(true).into_bits());
 }

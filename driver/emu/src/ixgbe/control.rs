@@ -1,12 +1,12 @@
 //! What the 82599's registers do.
 
-use pagewire_bus::Identity;
+use pagewire_bus::{Identity, InterruptKind, InterruptSupport};
 use pagewire_spec::ixgbe as spec;
 use pagewire_spec::{Register, VENDOR_ID};
 use parking_lot::MutexGuard;
 use spec::{
-    Autoc, Ctrl, Dmatxctl, Eec, Eerd, Eicr, Hlreg0, Links, Msca, Rah, Rfctl, Rscctl, Rxctrl, Rxdctl, Srrctl,
-    Status,
+    Autoc, Ctrl, Dmatxctl, Eec, Eerd, Eicr, Gpie, Hlreg0, IvarByte, Links, Msca, Rah, Rfctl, Rscctl, Rxctrl,
+    Rxdctl, Srrctl, Status,
 };
 use spec::{Swsm, Tdwbal, Txdctl};
 
@@ -15,6 +15,7 @@ use super::{counters, settings};
 use crate::base::Side;
 use crate::device::{Device, Model};
 use crate::family::{Family, RingRows};
+use crate::interrupt::CauseRows;
 use crate::receive::State;
 use crate::receive::engine::MAX_QUEUES;
 use crate::receive::filter::Settings;
@@ -40,6 +41,26 @@ static LAYOUT: Layout = Layout {
     ],
     wide: &counters::WIDE,
 };
+
+static CAUSES: CauseRows = CauseRows {
+    causes: &spec::EICR,
+    mask: &spec::EIMS,
+};
+
+static INTERRUPTS: [InterruptSupport; 3] = [
+    InterruptSupport {
+        kind: InterruptKind::MsiX,
+        vectors: spec::MSIX_VECTORS,
+    },
+    InterruptSupport {
+        kind: InterruptKind::Msi,
+        vectors: 1,
+    },
+    InterruptSupport {
+        kind: InterruptKind::Intx,
+        vectors: 1,
+    },
+];
 
 static RINGS: [RingRows; 2] = [
     RingRows {
@@ -173,6 +194,30 @@ impl Model for Model82599 {
         (row.offset == spec::SWSM.offset).then(|| device.registers.fetch_or(row, take))
     }
 
+    fn causes(&self) -> &'static CauseRows {
+        &CAUSES
+    }
+
+    fn interrupts(&self) -> &'static [InterruptSupport] {
+        &INTERRUPTS
+    }
+
+    fn vectors(&self, device: &Device, kind: InterruptKind, causes: u32) -> u64 {
+        vectors(device, kind, causes)
+    }
+
+    /// §7.3.4.2: a MSI-X message clears the causes that EIAC names and, with GPIE.EIAME, masks those of EIAM.
+    fn signalled(&self, device: &Device, kind: InterruptKind, causes: u32) {
+        if kind != InterruptKind::MsiX {
+            return;
+        }
+        let registers = &device.registers;
+        registers.clear(&spec::EICR, causes & registers.get(&spec::EIAC, 0));
+        if Gpie::from_bits(registers.get(&spec::GPIE, 0)).eiame() {
+            registers.clear(&spec::EIMS, causes & registers.get(&spec::EIAM, 0));
+        }
+    }
+
     fn link_changed(&self, device: &Device) {
         let up = device.has_carrier();
         let before = Links::from_bits(device.registers.get(&spec::LINKS, 0));
@@ -188,9 +233,7 @@ impl Model for Model82599 {
         let status = Status::from_bits(device.registers.get(&spec::STATUS, 0)).with_link_up(up);
         device.registers.set(&spec::STATUS, 0, status.into_bits());
         if before.link_up() != up {
-            device
-                .registers
-                .raise(&spec::EICR, Eicr::new().with_lsc(true).into_bits());
+            device.raise(Eicr::new().with_lsc(true).into_bits());
         }
     }
 
@@ -226,6 +269,29 @@ impl Model for Model82599 {
     fn open(&self, device: &Device, state: MutexGuard<'_, State>, batch: &mut dyn FnMut(&mut dyn Inlet)) {
         device.open_as::<Ixgbe>(state, batch);
     }
+}
+
+/// §7.3.4.1: with several vectors a queue's cause has the number of its vector, and IVAR_MISC tells those of the TCP
+/// timer (bit 30) and of all other causes. Otherwise there is one.
+fn vectors(device: &Device, kind: InterruptKind, causes: u32) -> u64 {
+    let registers = &device.registers;
+    let several = Gpie::from_bits(registers.get(&spec::GPIE, 0)).multiple_msix();
+    if kind != InterruptKind::MsiX || !several {
+        return 1;
+    }
+    let [timer, other, ..] = registers
+        .get(&spec::IVAR_MISC, 0)
+        .to_le_bytes()
+        .map(IvarByte::from_bits);
+    let to = |entry: IvarByte, causes: u32| {
+        if entry.valid() && causes != 0 {
+            1 << entry.vector()
+        } else {
+            0
+        }
+    };
+    let queues = u64::from(causes & 0xffff);
+    queues | to(other, causes & 0x3fff_0000) | to(timer, causes & 1 << 30)
 }
 
 /// Reset (§4.2.1.6) and master disable (§5.2.5.3.2).

@@ -84,7 +84,7 @@ pub(super) fn sent(device: &Device, queue: usize, stats: &TxStats) {
         }
     }
     if stats.reported {
-        registers.raise(&spec::EICR, cause(device, queue, true));
+        device.raise(cause(device, queue, true));
     }
 }
 
@@ -131,5 +131,5 @@ pub(super) fn received(device: &Device, state: &mut State) {
             causes |= Eicr::new().with_rx_miss(true).into_bits();
         }
     }
-    registers.raise(&spec::EICR, causes);
+    device.raise(causes);
 }
