@@ -1,9 +1,10 @@
 //! The `pagewire` command: a file goes from its pages onto a wire, and arrives whole.
 //!
 //! `arguments` says what may be asked, `send` does it: `input`, `output` and `capture` open the files, `transfer`
-//! carries the bytes, `hash` proves them, `report` and `summary` tell what it cost. Every failure ends here, as one
-//! sentence and an exit code.
+//! carries the bytes, `hash` proves them, `report` and `summary` tell what it cost. `admin` has the commands that make a
+//! machine ready for real NICs. Every failure ends here, as one sentence and an exit code.
 
+mod admin;
 mod arguments;
 mod capture;
 mod hash;
@@ -23,9 +24,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use pagewire::transfer;
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use arguments::{Arguments, Command};
+use admin::{AdminError, System};
+use arguments::{Arguments, BindArguments, Command, DoctorArguments, ListArguments, UnbindArguments};
 use interrupt::Interrupt;
 use send::SendError;
 
@@ -63,6 +66,25 @@ fn dispatch(arguments: Arguments) -> u8 {
                 Err(error) => complain_with(FAILED, &error),
             }
         }
+        Command::Bind(BindArguments { address, force }) => {
+            report(admin::bind(&System::here(), address, force).map(|bound| bound.to_string()))
+        }
+        Command::Unbind(UnbindArguments { address }) => {
+            report(admin::unbind(&System::here(), address).map(|unbound| unbound.to_string()))
+        }
+        Command::List(ListArguments { all, json }) => {
+            let list = admin::list(&System::here(), all);
+            report(in_words_or_json(&list, json))
+        }
+        Command::Doctor(DoctorArguments { json }) => {
+            let diagnosis = admin::doctor(&System::here());
+            match report(in_words_or_json(&diagnosis, json)) {
+                0 => diagnosis
+                    .verdict()
+                    .map_or_else(|error| complain_with(FAILED, &error), |()| 0),
+                failed => failed,
+            }
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "pagewire", &mut script);
@@ -73,6 +95,22 @@ fn dispatch(arguments: Arguments) -> u8 {
             Err(error) => complain_with(FAILED, &format_args!("memcpy could not be measured: {error}")),
         },
     }
+}
+
+/// What a command has to say, on stdout; or why it failed, on stderr.
+fn report(said: Result<String, AdminError>) -> u8 {
+    match said {
+        Ok(words) => print(words.as_bytes()),
+        Err(error) => complain_with(FAILED, &error),
+    }
+}
+
+fn in_words_or_json<T: Display + Serialize>(result: &T, json: bool) -> Result<String, AdminError> {
+    if !json {
+        return Ok(result.to_string());
+    }
+    let object = serde_json::to_string_pretty(result).map_err(|cause| AdminError::Print(cause.into()))?;
+    Ok(object + "\n")
 }
 
 /// `PAGEWIRE_LOG` says what to log, in the words of tracing's filters; `-v` says it in short.

@@ -1,11 +1,13 @@
 //! What may be written after `pagewire`, and the help that explains it: the commands here, the options of each in a
 //! file of its own.
 
+mod admin;
 mod send;
 
 use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use admin::{BindArguments, DoctorArguments, ListArguments, UnbindArguments};
 pub(crate) use send::{SendArguments, Switch};
 
 const EXAMPLES: &str = "\
@@ -13,10 +15,12 @@ Examples:
   pagewire send README.md                      send a file, check every byte, print what it cost
   pagewire send README.md --pcap wire.pcap     record the frames, for Wireshark or tshark
   pagewire send --help                         every option, with examples
+  pagewire doctor                              what this machine lacks for real NICs
+  pagewire list                                its NICs, and how to use each
   pagewire completions bash > pagewire.bash    completions for your shell
 
 Exit codes:
-  0    every byte arrived and was verified
+  0    it is done; for a transfer: every byte arrived and was verified
   1    something failed: one sentence on stderr says what and what to do
   2    the command line is wrong
   70   a fault in pagewire itself
@@ -40,6 +44,21 @@ pub(crate) enum Command {
     /// Send a file over an emulated NIC to an embedded receiver and verify what arrives
     #[command(after_help = send::EXAMPLES)]
     Send(SendArguments),
+
+    /// Take a NIC from the kernel's driver, for pagewire (vfio-pci)
+    #[command(after_help = admin::BIND_EXAMPLES)]
+    Bind(BindArguments),
+
+    /// Give a NIC back to the driver that it had before `bind`
+    Unbind(UnbindArguments),
+
+    /// Show the NICs: who drives each, and what pagewire can do with it
+    #[command(after_help = admin::LIST_EXAMPLES)]
+    List(ListArguments),
+
+    /// Find what stands between this machine and a NIC of its own; change nothing
+    #[command(after_help = admin::DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
 
     /// Print completions for a shell
     #[command(after_help = "Examples:\n  \
