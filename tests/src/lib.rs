@@ -1,7 +1,11 @@
 //! What the tests that cross crates share: two machines on one thread, under a clock that the test moves.
 //!
 //! Each machine is an emulated 82599, the real driver on it, and a stack. Nothing here reads a clock or
-//! draws a number, so a test that fails fails again.
+//! draws a number, so a test that fails fails again. [`Alone`] is one of them with a cable into the test's hands.
+
+mod alone;
+
+pub use alone::Alone;
 
 use std::sync::Arc;
 use std::time::Duration as WallDuration;
@@ -69,26 +73,31 @@ impl Pair {
     /// A driver or a stack does not start: a test cannot go on.
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
-        let device = |end: u8| {
-            EmulatedNic::new(&Options {
-                sanitizer: setup.level,
-                whole_segments: false,
-                ..Options::new(Model::Ixgbe, [2, 0, 0, 0, 0, end])
-            })
+        let (near, far) = (device(1, setup.level), device(2, setup.level));
+        let pair = Self {
+            near: Machine::start(near, 1, &[setup.configure]),
+            far: Machine::start(far, 2, &[setup.configure, setup.configure_far]),
+            now: Instant::ZERO,
         };
-        let (near, far) = (device(1), device(2));
+        pair.plug_in(setup);
+        pair
+    }
+
+    /// Connects the two by a new cable.
+    pub fn plug_in(&self, setup: &Setup) {
         connect(
-            &near,
-            &far,
+            &self.near.device,
+            &self.far.device,
             &setup.impairments,
             &setup.impairments,
             setup.tap.as_ref(),
         );
-        Self {
-            near: Machine::start(near, 1, &[setup.configure]),
-            far: Machine::start(far, 2, &[setup.configure, setup.configure_far]),
-            now: Instant::ZERO,
-        }
+    }
+
+    /// Takes the cable out, on both ends: the link is down, and what is on its way is lost.
+    pub fn unplug(&self) {
+        self.near.device.plug(None);
+        self.far.device.plug(None);
     }
 
     /// One round of both stacks and devices, after which the clock has moved by a microsecond, or, where
@@ -144,31 +153,27 @@ impl Pair {
     /// # Panics
     /// A frame was lost, or a device has seen its driver break a rule.
     pub fn finish(self) {
-        for machine in [self.near, self.far] {
-            assert!(machine.stack.conserves_frames(), "a frame was lost");
-            drop(machine.stack);
-            machine.nic.stop(&mut SleepDelay).expect("the device stops");
-            let report = machine.device.report();
-            assert_eq!(report.total(), 0, "rules were broken: {report:?}");
-        }
+        self.near.finish();
+        self.far.finish();
     }
 }
 
 impl Machine {
     fn start(device: EmulatedNic, end: u16, configure: &[fn(&mut StackConfig)]) -> Self {
-        let config = NicConfig {
-            tx_descriptors: 1024,
-            rx_descriptors: 1024,
-            ..NicConfig::default()
-        };
-        let opened = ixgbe::open(Arc::new(device.clone()), &config, &mut SleepDelay);
-        let Opened { nic, queues } = opened.expect("the driver starts");
-        let (tx, rx) = queues.into_iter().next().expect("there is a queue pair");
         let mut config = StackConfig::new(IpCidr::new(address_v4(end), 24), u64::from(end));
         config.addresses.push(IpCidr::new(address_v6(end), 64));
         for change in configure {
             change(&mut config);
         }
+        let nic_config = NicConfig {
+            tx_descriptors: 1024,
+            rx_descriptors: 1024,
+            max_frame: config.longest_frame() as u16,
+            ..NicConfig::default()
+        };
+        let opened = ixgbe::open(Arc::new(device.clone()), &nic_config, &mut SleepDelay);
+        let Opened { nic, queues } = opened.expect("the driver starts");
+        let (tx, rx) = queues.into_iter().next().expect("there is a queue pair");
         let stack = Stack::new(
             config,
             nic.mac(),
@@ -181,6 +186,23 @@ impl Machine {
         .expect("the stack can be set up");
         Self { device, stack, nic }
     }
+
+    fn finish(self) {
+        assert!(self.stack.conserves_frames(), "a frame was lost");
+        drop(self.stack);
+        self.nic.stop(&mut SleepDelay).expect("the device stops");
+        let report = self.device.report();
+        assert_eq!(report.total(), 0, "rules were broken: {report:?}");
+    }
+}
+
+/// An emulated NIC with nothing plugged in.
+fn device(end: u8, level: Level) -> EmulatedNic {
+    EmulatedNic::new(&Options {
+        sanitizer: level,
+        whole_segments: false,
+        ..Options::new(Model::Ixgbe, [2, 0, 0, 0, 0, end])
+    })
 }
 
 /// The IPv4 address of a machine, 1 or 2.

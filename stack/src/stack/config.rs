@@ -73,7 +73,8 @@ impl StackConfig {
         }
     }
 
-    /// The longest frame on the wire in bytes, Ethernet header and tag included: what the NIC has to take.
+    /// The longest frame on the wire in bytes, Ethernet header and tag included: what the NIC is to take, so
+    /// what its driver is told (`max_frame`).
     #[must_use]
     pub fn longest_frame(&self) -> usize {
         ETHERNET + tag_len(self.vlan) + self.mtu
