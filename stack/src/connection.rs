@@ -10,6 +10,7 @@ use smoltcp::time::Instant;
 
 use crate::flow::Flow;
 use crate::headers::FourTuple;
+use crate::patience::Silence;
 use crate::phantom::TransmitRing;
 use crate::source::SourceError;
 
@@ -25,6 +26,18 @@ pub enum Failure {
     /// The peer refused it: nobody listens there.
     #[error("the peer refused the connection: nobody listens on that port")]
     Refused,
+    /// Nobody has told the Ethernet address of the peer.
+    #[error(
+        "nobody tells the Ethernet address of the peer, or of the gateway on the way: see that it is up, on this \
+         network and on this VLAN"
+    )]
+    NoNeighbour,
+    /// The peer has been silent for too long.
+    #[error("the peer has not answered for {seconds} s")]
+    Silent {
+        /// How long, in seconds.
+        seconds: u64,
+    },
     /// The application aborted it.
     #[error("the connection was aborted")]
     Aborted,
@@ -125,11 +138,23 @@ impl Connection {
     }
 
     /// Takes note of what was acknowledged, hands newly promised bytes to smoltcp, and closes when the last
-    /// one is acknowledged. A source that fails resets the connection.
+    /// one is acknowledged. A source that fails resets the connection, and so does a peer that is silent for too
+    /// long.
     pub(crate) fn advance(&mut self, now: Instant) {
+        match self.silence(now) {
+            None => {}
+            Some(Silence::NoNeighbour) => self.abort(Failure::NoNeighbour),
+            Some(Silence::NoAnswer(time)) => self.abort(Failure::Silent { seconds: time.secs() }),
+        }
         if let Err(error) = self.try_advance(now) {
             self.abort(Failure::Source(error));
         }
+    }
+
+    /// How the peer has tried our patience, if it has.
+    fn silence(&self, now: Instant) -> Option<Silence> {
+        let (state, spoken) = (self.socket().state(), self.flow.has_spoken());
+        self.flow.patience.spent(state, spoken, now)
     }
 
     fn try_advance(&mut self, now: Instant) -> Result<(), SourceError> {
@@ -178,11 +203,18 @@ impl Connection {
     }
 
     /// Notes the socket's state after smoltcp has worked on it; returns whether it has just become closed.
-    pub(crate) fn observe(&mut self) -> bool {
+    pub(crate) fn observe(&mut self, now: Instant) -> bool {
         if self.last_state == State::SynReceived && self.socket().state() == State::Listen {
             // A reset in the handshake: smoltcp would listen again, but this set is found by one peer only.
             self.socket_mut().close();
         }
+        let Self {
+            sockets,
+            handle,
+            flow,
+            ..
+        } = self;
+        flow.patience.look(sockets.get(*handle), now);
         let state = self.socket().state();
         let before = std::mem::replace(&mut self.last_state, state);
         self.peer_finished |= matches!(
@@ -192,6 +224,7 @@ impl Connection {
         if state != State::Closed || before == State::Closed {
             return false;
         }
+        self.flow.patience.heard(now);
         if self.failure.is_none() {
             match before {
                 State::LastAck | State::TimeWait | State::Closing => {}
@@ -210,9 +243,11 @@ impl Connection {
         )
     }
 
-    /// Whether smoltcp has nothing more to say for it: closed, and the RST, if there is one, is out.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Whether smoltcp has nothing more to say for it: closed, and the RST, if there is one, is out, or has found no
+    /// neighbour to go to.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
         let socket = self.socket();
-        socket.state() == State::Closed && socket.remote_endpoint().is_none()
+        let said = || socket.remote_endpoint().is_none() || self.silence(now).is_some();
+        socket.state() == State::Closed && said()
     }
 }

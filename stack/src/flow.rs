@@ -5,6 +5,7 @@ use smoltcp::time::Instant;
 
 use crate::guard::{ChallengeBudget, FlowView, Windows};
 use crate::headers::TcpHeaders;
+use crate::patience::Patience;
 use crate::phantom::TransmitRing;
 use crate::send_queue::SendQueue;
 use crate::sequence::Extender;
@@ -19,6 +20,8 @@ pub(crate) struct Flow {
     pub(crate) failure: Option<SourceError>,
     /// Its peer's Ethernet address was asked for: it can go on when a neighbour has answered.
     pub(crate) seeks_neighbour: bool,
+    /// How long the peer has been silent.
+    pub(crate) patience: Patience,
     /// Payload bytes sent more than once.
     pub(crate) retransmitted: u64,
     /// Known from the SYN we send.
@@ -43,6 +46,7 @@ impl Flow {
             queue: SendQueue::default(),
             failure: None,
             seeks_neighbour: false,
+            patience: Patience::new(now),
             retransmitted: 0,
             sequence: None,
             enqueued: 0,
@@ -84,8 +88,14 @@ impl Flow {
         Some(offset)
     }
 
+    /// Whether anything was sent yet.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.sequence.is_some()
+    }
+
     /// Notes a segment of the peer's that has passed the guard.
-    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders) {
+    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, now: Instant) {
+        self.patience.heard(now);
         if headers.flags.syn() {
             self.peer_initial = Some(headers.sequence);
         }

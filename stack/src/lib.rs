@@ -26,6 +26,7 @@ pub mod headers;
 mod host;
 mod ingress;
 pub mod listener;
+mod patience;
 mod phantom;
 mod send_queue;
 pub mod sequence;

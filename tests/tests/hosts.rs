@@ -46,7 +46,7 @@ fn transfer(pair: &mut Pair, to: IpAddress) -> Option<IpAddress> {
         .stack
         .connect(remote, TransmitRing::Phantom, pair.now)
         .expect("it can be reached");
-    let sent: Vec<u8> = (0..300_007_u32).map(|at| (at * 31 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..300_007_u32).map(|at| ((at * 31) >> 3) as u8).collect();
     let source = Bytes::copy(pair.near.stack.mapper(), &sent).expect("memory");
     pair.near.stack.send(near, Box::new(source));
     pair.near.stack.finish(near);

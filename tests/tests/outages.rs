@@ -3,8 +3,8 @@
 
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
-use pagewire_stack::{ConnectionId, Duration, IpAddress, IpEndpoint, TransmitRing};
-use pagewire_tests::{Pair, Setup, address_v4, address_v6};
+use pagewire_stack::{ConnectionId, Duration, Failure, IpAddress, IpEndpoint, State, TransmitRing};
+use pagewire_tests::{Alone, Pair, Setup, address_v4, address_v6};
 
 const PORT: u16 = 7;
 const LEN: usize = 8 << 20;
@@ -111,4 +111,119 @@ fn a_transfer_goes_on_after_an_outage_of_minutes() {
     for to in [address_v4(2), address_v6(2)] {
         survives(to, 290);
     }
+}
+
+#[test]
+fn rfc1122_4_2_3_5_a_peer_that_stays_away_is_given_up_after_ten_minutes() {
+    let Transfer {
+        mut pair, near, far, ..
+    } = Transfer::under_way(address_v4(2));
+    pair.unplug();
+    let before = pair.now;
+    pair.run_until(700, |pair| {
+        pair.near.stack.status(near).unwrap().failure.is_some()
+    });
+    let status = pair.near.stack.status(near).unwrap();
+    assert!(
+        matches!(status.failure, Some(Failure::Silent { seconds: 600.. })),
+        "{status:?}"
+    );
+    assert!(pair.now - before < Duration::from_secs(665));
+    // The receiver waits for nothing, so it waits for ever.
+    assert!(pair.far.stack.status(far).unwrap().failure.is_none());
+    // The RST finds no neighbour; the connection is forgotten all the same.
+    pair.near.stack.release(near);
+    pair.run_for(10);
+    assert_eq!(pair.near.stack.connection_count(), 0);
+    pair.finish();
+}
+
+#[test]
+fn a_connection_at_rest_may_be_silent_for_hours() {
+    let mut transfer = Transfer::under_way(address_v4(2));
+    transfer.run_until(120, |received| received == LEN);
+    let Transfer {
+        mut pair, near, far, ..
+    } = transfer;
+    // The far end has said nothing yet, and the near end has no more to say.
+    pair.run_for(10_000);
+    assert_eq!(pair.near.stack.status(near).unwrap().state, State::FinWait2);
+    let source = Bytes::copy(pair.far.stack.mapper(), b"late").unwrap();
+    pair.far.stack.send(far, Box::new(source));
+    let mut received = vec![];
+    pair.run_until(10, |pair| {
+        pair.near.stack.receive(near, |bytes| {
+            received.extend_from_slice(bytes);
+            bytes.len()
+        });
+        received == b"late"
+    });
+    pair.finish();
+}
+
+#[test]
+fn a_peer_that_keeps_its_window_shut_for_an_hour_is_not_given_up() {
+    let mut transfer = Transfer::under_way(address_v4(2));
+    // Nobody takes what has arrived.
+    transfer.pair.run_for(3_600);
+    transfer.run_until(120, |received| received == LEN);
+    assert!(transfer.received == transfer.sent);
+    transfer.pair.finish();
+}
+
+/// How a connection of a machine that nobody answers ends, and after how many seconds.
+fn failure_of(alone: &mut Alone, id: ConnectionId) -> (String, i64) {
+    let before = alone.now;
+    for _ in 0..300 {
+        alone.sent_within(Duration::from_secs(1));
+        if let Some(failure) = alone.machine.stack.status(id).expect("it is there").failure {
+            let seconds = (alone.now - before).secs() as i64;
+            return (failure.to_string(), seconds);
+        }
+    }
+    panic!("nothing has happened in 300 s");
+}
+
+#[test]
+fn a_host_whose_ethernet_address_nobody_tells_is_given_up_after_ten_seconds() {
+    let mut alone = Alone::new(|_| {});
+    for to in [address_v4(2), address_v6(2)] {
+        let id = alone
+            .machine
+            .stack
+            .connect(IpEndpoint::new(to, PORT), TransmitRing::Phantom, alone.now)
+            .unwrap();
+        let (failure, seconds) = failure_of(&mut alone, id);
+        assert!(
+            failure.starts_with("nobody tells the Ethernet address"),
+            "{failure}"
+        );
+        assert!((10..=12).contains(&seconds), "after {seconds} s");
+        alone.machine.stack.release(id);
+        alone.sent_within(Duration::from_secs(5));
+        assert_eq!(alone.machine.stack.connection_count(), 0);
+    }
+    alone.finish();
+}
+
+#[test]
+fn rfc1122_4_2_3_5_a_neighbour_that_ignores_a_syn_is_given_up_after_three_minutes() {
+    let mut alone = Alone::new(|_| {});
+    let remote = IpEndpoint::new(address_v4(2), PORT);
+    let id = alone
+        .machine
+        .stack
+        .connect(remote, TransmitRing::Phantom, alone.now)
+        .unwrap();
+    alone.sent();
+    // 10.0.0.2 tells its Ethernet address (RFC 826), and then nothing.
+    let mut reply = vec![
+        2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2,
+    ];
+    reply.extend([2, 0, 0, 0, 0, 2, 10, 0, 0, 2, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1]);
+    alone.send(&reply);
+    let (failure, seconds) = failure_of(&mut alone, id);
+    assert!(failure.starts_with("the peer has not answered for"), "{failure}");
+    assert!((180..=245).contains(&seconds), "after {seconds} s");
+    alone.finish();
 }

@@ -70,7 +70,7 @@ impl<T: TxQueue> Core<T> {
     /// Shows a segment to smoltcp with just the set of its connection.
     fn hand_over(&mut self, key: usize, packet: &[u8], headers: &TcpHeaders, now: Instant) {
         let Connection { sockets, flow, .. } = &mut self.connections[key];
-        flow.on_ingress(headers);
+        flow.on_ingress(headers, now);
         let device = &mut OneCall {
             capabilities: &self.capabilities,
             egress: &mut self.egress,

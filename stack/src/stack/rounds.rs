@@ -139,7 +139,7 @@ impl<T: TxQueue> Core<T> {
         }
         let source_failed = connection.flow.failure.is_some();
         let more = emitted == BURST || source_failed || !self.egress.ready();
-        self.settle(key);
+        self.settle(key, now);
         let Some(connection) = self.connections.get_mut(key) else {
             return false;
         };
@@ -155,11 +155,11 @@ impl<T: TxQueue> Core<T> {
     }
 
     /// Draws the consequences of a connection's new state: tells the listener, frees what is over.
-    fn settle(&mut self, key: usize) {
+    fn settle(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
-        let closed = connection.observe();
+        let closed = connection.observe(now);
         let established = connection.is_established() && !std::mem::replace(&mut connection.announced, true);
-        let (origin, over, released) = (connection.origin, connection.is_over(), connection.released);
+        let (origin, over, released) = (connection.origin, connection.is_over(now), connection.released);
         let unaccepted = matches!(origin, Origin::Accepted { .. }) && !connection.accepted;
         let id = self.id_of(key);
         if let Origin::Accepted { port } = origin
