@@ -1,9 +1,10 @@
-//! The network drivers: memory that a device may reach, descriptor rings, and two families of NIC.
+//! The network drivers: memory that a device may reach, descriptor rings, and three models of NIC.
 //!
 //! - [`port`]: what a driver offers: a NIC, its transmit and receive queues, offloads, errors;
 //! - [`dma`]: memory mapped for a device, frames, and bytes of files named by reference;
-//! - [`ring`]: the engine of both families: indices, slots, who owns a descriptor when;
+//! - [`ring`]: the engine of all: indices, slots, who owns a descriptor when;
 //! - [`e1000`]: the 82540EM, 1 Gb/s, one queue pair;
+//! - [`e1000e`]: the 82574L, its descendant on PCI Express;
 //! - [`ixgbe`]: the 82599, 10 Gb/s, up to 16 queue pairs with RSS;
 //! - [`idle`]: polling under load, sleeping until an interrupt when there is nothing to do.
 //!
@@ -11,7 +12,7 @@
 //! is the code that drives silicon.
 //!
 //! The life of a NIC:
-//! 1. `e1000::open` or `ixgbe::open`: DMA off, reset, station address, rings, link; the receive rings are
+//! 1. `e1000::open`, `e1000e::open` or `ixgbe::open`: DMA off, reset, station address, rings, link; the receive rings are
 //!    full of buffers and the device runs. Every wait on the way has a limit;
 //! 2. the queue handles go to the threads that use them; the [`port::Nic`] stays where link and statistics
 //!    are wanted;
@@ -22,6 +23,7 @@
 
 pub mod dma;
 pub mod e1000;
+pub mod e1000e;
 pub mod idle;
 mod interrupt;
 pub mod ixgbe;

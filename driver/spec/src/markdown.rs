@@ -54,7 +54,11 @@ mod tests {
 
     #[test]
     fn every_row_is_one_line_of_eight_cells() {
-        for rows in [crate::e1000::REGISTERS, crate::ixgbe::REGISTERS] {
+        for rows in [
+            crate::e1000::REGISTERS,
+            crate::e1000e::REGISTERS,
+            crate::ixgbe::REGISTERS,
+        ] {
             let table = markdown_table(rows);
             assert_eq!(table.lines().count(), rows.len() + 2);
             for line in table.lines() {

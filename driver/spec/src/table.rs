@@ -174,6 +174,22 @@ pub(crate) const fn sorted<const ROWS: usize>(blocks: &[&[Register]]) -> [Regist
     rows
 }
 
+/// The same rows as a section of another manual: registers that a later controller of the line kept.
+pub(crate) const fn kept<const ROWS: usize>(rows: &[Register], section: &'static str) -> [Register; ROWS] {
+    let mut kept = [rows[0]; ROWS];
+    assert!(
+        rows.len() == ROWS,
+        "the block's length is not the number of its rows"
+    );
+    let mut row = 0;
+    while row < ROWS {
+        kept[row] = rows[row];
+        kept[row].section = section;
+        row += 1;
+    }
+    kept
+}
+
 /// For every 32-bit word of the register space the number of its row plus 1, or 0 where there is none.
 ///
 /// Evaluated at compile time: two rows that claim one word do not compile.

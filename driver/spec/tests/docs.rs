@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pagewire_spec::{Register, e1000, ixgbe, markdown_table};
+use pagewire_spec::{Register, e1000, e1000e, ixgbe, markdown_table};
 
 /// Set to anything, the tests write the pages in place of comparing them.
 const WRITE: &str = "PAGEWIRE_WRITE_DOCS";
@@ -26,7 +26,7 @@ fn check(name: &str, expected: &str) {
         std::fs::write(&path, expected).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    // The whole of both pages would be no message.
+    // The whole of two pages would be no message.
     assert!(
         found == expected,
         "docs/{name} is stale; write it anew: {WRITE}=1 cargo test -p pagewire-spec --test docs"
@@ -39,6 +39,16 @@ fn the_page_of_the_82540em_is_fresh() {
     check(
         "registers-e1000.md",
         &page("Registers of the 82540EM", manual, e1000::REGISTERS),
+    );
+}
+
+#[test]
+fn the_page_of_the_82574l_is_fresh() {
+    let datasheet = "the *Intel 82574 GbE Controller Family Datasheet*, Intel 317694, revision 3.4; where only the group of a \
+                     register could be checked, its section is that of the group";
+    check(
+        "registers-e1000e.md",
+        &page("Registers of the 82574L", datasheet, e1000e::REGISTERS),
     );
 }
 

@@ -1,11 +1,12 @@
-//! What must hold for the rows of both register tables.
+//! What must hold for the rows of all register tables.
 
 use std::collections::HashSet;
 
-use pagewire_spec::{Access, Register, e1000, ixgbe};
+use pagewire_spec::{Access, Register, e1000, e1000e, ixgbe};
 
-const FAMILIES: [(&[Register], u32, &str); 2] = [
+const FAMILIES: [(&[Register], u32, &str); 3] = [
     (e1000::REGISTERS, e1000::BAR0_LEN, "13."),
+    (e1000e::REGISTERS, e1000e::BAR0_LEN, "10.2."),
     (ixgbe::REGISTERS, ixgbe::BAR0_LEN, "8.2.3"),
 ];
 
@@ -40,7 +41,7 @@ fn no_two_elements_share_an_offset_and_all_lie_aligned_in_the_bar() {
 #[test]
 fn lookup_finds_every_element_and_nothing_else() {
     type Lookup = fn(u32) -> Option<(&'static Register, u32)>;
-    let lookups: [Lookup; 2] = [e1000::lookup, ixgbe::lookup];
+    let lookups: [Lookup; 3] = [e1000::lookup, e1000e::lookup, ixgbe::lookup];
     for ((rows, bar_len, _), lookup) in FAMILIES.into_iter().zip(lookups) {
         let mut found = 0;
         for offset in 0..bar_len {
@@ -140,6 +141,22 @@ fn the_128_receive_queues_lie_in_two_parts() {
     assert_eq!(ixgbe::RXDCTL.at(127), 0xdfe8);
     assert_eq!(ixgbe::TDT.at(127), 0x7fd8);
     assert_eq!((ixgbe::EITR.at(23), ixgbe::EITR.at(24)), (0x87c, 0x12300));
+}
+
+#[test]
+fn registers_that_the_82574l_kept_lie_where_the_82540em_has_them() {
+    let mut kept = 0;
+    for old in e1000::REGISTERS {
+        let Some(new) = e1000e::REGISTERS.iter().find(|new| new.name == old.name) else {
+            continue;
+        };
+        kept += 1;
+        assert_eq!((old.offset, old.access), (new.offset, new.access), "{}", old.name);
+        if old.count > 1 {
+            assert_eq!((old.stride, old.count), (new.stride, new.count), "{}", old.name);
+        }
+    }
+    assert!(kept > 100, "{kept}");
 }
 
 /// What Linux 6.1's ixgbe driver touches between probe and removal: (first offset, stride, count).

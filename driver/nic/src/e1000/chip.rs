@@ -1,8 +1,7 @@
 //! What one controller of the line does in its own way. All else is written once, here beside it.
 
 use pagewire_bus::{Bar, InterruptKind};
-use pagewire_spec::e1000 as spec;
-use pagewire_spec::e1000::{Eerd, Icr, Txdctl};
+use pagewire_spec::e1000::{self as spec, Eerd, Icr, Rxcsum, Tipg, Txdctl};
 
 use super::init::reset;
 use super::interrupt::CauseBits;
@@ -21,6 +20,10 @@ pub trait Chip: std::fmt::Debug + Send + Sync + 'static {
     const SPLIT: SplitRule;
     /// Which bits of ICR and IMS say what.
     const CAUSES: CauseBits;
+    /// Gaps between frames, on copper.
+    const GAPS: Tipg;
+    /// The checksums that it checks on receipt.
+    const CHECKS: Rxcsum;
 
     /// Resets the device through its registers. Interrupts and both directions are off, but DMA may still be
     /// under way.
@@ -38,6 +41,9 @@ pub trait Chip: std::fmt::Debug + Send + Sync + 'static {
         word: u8,
         delay: &mut dyn Delay,
     ) -> Result<u16, NicError>;
+
+    /// Sets what has to be set after a reset and before rings, link and filters are.
+    fn prepare<B: Bar>(registers: &Registers<B>);
 
     /// Transmit descriptor control.
     fn transmit_control() -> u32;
@@ -87,6 +93,8 @@ impl Chip for Chip82540 {
         transmit: Icr::new().with_txdw(true).into_bits(),
         link: Icr::new().with_lsc(true).into_bits(),
     };
+    const GAPS: Tipg = Tipg::new().with_ipgt(10).with_ipgr1(8).with_ipgr2(6);
+    const CHECKS: Rxcsum = Rxcsum::new().with_ipofl(true).with_tuofl(true).with_ipv6ofl(true);
 
     fn reset<B: Bar>(registers: &Registers<B>, delay: &mut dyn Delay) -> Result<(), NicError> {
         reset(registers, delay)
@@ -103,6 +111,8 @@ impl Chip for Chip82540 {
         let value = EEPROM.until(delay, read, |value| Eerd::from_bits(value).done())?;
         Ok(Eerd::from_bits(value).data())
     }
+
+    fn prepare<B: Bar>(_: &Registers<B>) {}
 
     /// WTHRESH 0: each descriptor that asks for it is written back at once. GRAN: thresholds count
     /// descriptors.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use pagewire_bus::{Bar, Function, ResetOutcome};
-use pagewire_spec::e1000::{self as spec, Rah, Rctl, Rxcsum, Rxdctl, Tctl, Tipg};
+use pagewire_spec::e1000::{self as spec, Rah, Rctl, Rxdctl};
 
 use super::registers::Registers;
 use super::{Chip, E1000, E1000Opened, ReceiveSide, TransmitSide, statistics};
@@ -49,6 +49,7 @@ pub(crate) fn open<F: Function, C: Chip>(
     let registers = Registers(function.bar(0)?);
     quiesce::<_, C>(&registers, delay)?;
     let mac = read_address::<_, C>(&registers, delay)?;
+    C::prepare(&registers);
 
     // From here on, dropping `nic` stops the device.
     let life = Arc::new(Life::new());
@@ -79,7 +80,7 @@ pub(crate) fn open<F: Function, C: Chip>(
     set_up_filters(registers, mac);
     nic.function.set_bus_master(true)?;
     start_transmit::<_, C>(registers);
-    start_receive(registers, config)?;
+    start_receive::<_, C>(registers, config)?;
     receiver.refill();
 
     if u32::from(nic.registers.status()) == ALL_ONES {
@@ -108,13 +109,13 @@ pub(super) fn quiesce<B: Bar, C: Chip>(
     registers.mask_interrupts();
     // The packet under way may end, so that the reset does not cut a bus transaction short.
     registers.set_rctl(Rctl::new());
-    registers.set_tctl(Tctl::new().with_psp(true));
+    registers.set_tctl(registers.tctl().with_en(false));
     registers.status();
     delay.delay_us(10_000);
     C::reset(registers, delay)?;
 
     registers.mask_interrupts();
-    registers.clear_interrupts();
+    C::take_causes(registers);
     Ok(())
 }
 
@@ -180,9 +181,10 @@ fn set_up_filters<B: Bar>(registers: &Registers<B>, mac: [u8; 6]) {
 /// §14.5: thresholds, gaps, enable. The ring was set up before.
 fn start_transmit<B: Bar, C: Chip>(registers: &Registers<B>) {
     registers.set_txdctl(C::transmit_control());
-    registers.set_tipg(Tipg::new().with_ipgt(10).with_ipgr1(8).with_ipgr2(6));
+    registers.set_tipg(C::GAPS);
     registers.set_tctl(
-        Tctl::new()
+        registers
+            .tctl()
             .with_en(true)
             .with_psp(true)
             .with_ct(0x0f)
@@ -191,10 +193,10 @@ fn start_transmit<B: Bar, C: Chip>(registers: &Registers<B>) {
 }
 
 /// §14.4: checksums, buffer size, enable. The ring was set up before.
-fn start_receive<B: Bar>(registers: &Registers<B>, config: &NicConfig) -> Result<(), NicError> {
+fn start_receive<B: Bar, C: Chip>(registers: &Registers<B>, config: &NicConfig) -> Result<(), NicError> {
     registers.set_rdtr(0);
     registers.set_rxdctl(Rxdctl::new().with_gran(true));
-    registers.set_rxcsum(Rxcsum::new().with_ipofl(true).with_tuofl(true).with_ipv6ofl(true));
+    registers.set_rxcsum(C::CHECKS);
     let long = config.coalesce || config.max_frame + crate::settings::FCS > STANDARD_FRAME;
     let rctl = Rctl::new()
         .with_en(true)

@@ -58,14 +58,16 @@ impl<B: Bar> RxDevice for ReceiveSide<B> {
     }
 }
 
-/// With both checks on, a TCP or UDP checksum that was checked without an IPv4 header's is one over IPv6.
+/// With both checks on, a TCP or UDP checksum that was checked without an IPv4 header's is one over IPv6. The
+/// 82574L has a bit of its own for UDP (§7.1.4 of its datasheet), which the 82540EM leaves 0.
 #[inline]
 fn verdict(said: RxWriteBack) -> Verdict {
+    let above = said.tcpcs() || said.udpcs();
     if said.ixsm() {
         Verdict::Unchecked
-    } else if (said.ipcs() && said.ipe()) || (said.tcpcs() && said.tcpe()) {
+    } else if (said.ipcs() && said.ipe()) || (above && said.tcpe()) {
         Verdict::Bad
-    } else if said.tcpcs() {
+    } else if above {
         Verdict::Good
     } else {
         Verdict::Unchecked
@@ -89,5 +91,8 @@ mod tests {
             Verdict::Bad
         );
         assert_eq!(verdict(RxWriteBack::new().with_tcpe(true)), Verdict::Unchecked);
+        let udp = RxWriteBack::new().with_ipcs(true).with_udpcs(true);
+        assert_eq!(verdict(udp), Verdict::Good);
+        assert_eq!(verdict(udp.with_tcpe(true)), Verdict::Bad);
     }
 }

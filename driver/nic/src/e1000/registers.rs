@@ -20,7 +20,6 @@ impl<B: Bar> Registers<B> {
     pub(crate) fn set_ctrl(&self, value: Ctrl) { self.write(&spec::CTRL, value.into()); }
     pub(crate) fn status(&self) -> Status { self.read(&spec::STATUS).into() }
     pub(crate) fn mask_interrupts(&self) { self.write(&spec::IMC, u32::MAX); }
-    pub(crate) fn clear_interrupts(&self) { self.read(&spec::ICR); }
 
     pub(crate) fn rctl(&self) -> Rctl { self.read(&spec::RCTL).into() }
     pub(crate) fn set_rctl(&self, value: Rctl) { self.write(&spec::RCTL, value.into()); }

@@ -1,7 +1,7 @@
 //! The Intel 82540EM, a 1 Gb/s controller on PCI: one transmit ring, one receive ring.
 //!
 //! Sections are those of the *Software Developer's Manual*, Intel 317453. [`registers`] lists the
-//! registers, [`values`] their bits, [`descriptors`] the words of the rings. What drivers and models trip
+//! registers but for the [`statistics`], [`values`] their bits, [`descriptors`] the words of the rings. What drivers and models trip
 //! over:
 //!
 //! - Registers are 32 bits wide and 4-byte aligned in BAR 0, 128 KiB of memory.
@@ -14,10 +14,12 @@
 
 pub mod descriptors;
 pub mod registers;
+pub mod statistics;
 pub mod values;
 
 pub use descriptors::*;
 pub use registers::*;
+pub use statistics::*;
 pub use values::*;
 
 /// PCI device id of the 82540EM.
