@@ -33,6 +33,19 @@ pub enum BusError {
         /// How many mappings exist.
         mappings: usize,
     },
+    /// The user may not lock that much memory, and what a device reaches is locked.
+    #[error(
+        "mapping {len} more bytes for DMA, with {pinned} mapped, goes beyond the {limit} bytes that may be locked in \
+         memory: `ulimit -l {}` (as root) raises the limit", (pinned + *len as u64).div_ceil(1024)
+    )]
+    LockedMemory {
+        /// Length in bytes.
+        len: usize,
+        /// Bytes that are mapped.
+        pinned: u64,
+        /// The limit in bytes (`RLIMIT_MEMLOCK`).
+        limit: u64,
+    },
     /// An unmap that matches no mapping.
     #[error("{iova}, {len:#x} bytes, is not a mapping of this device")]
     NotMapped {

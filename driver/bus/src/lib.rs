@@ -19,6 +19,7 @@ mod function;
 mod interrupt;
 mod iova;
 mod mapping;
+pub mod vfio;
 
 pub use address::{BadPciAddress, PciAddress};
 pub use error::BusError;
