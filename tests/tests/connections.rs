@@ -1,7 +1,5 @@
 //! Many connections, both IP versions, listeners under pressure: over the real driver and the emulated 82599.
 
-use std::sync::Arc;
-
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
 use pagewire_stack::{ConnectionId, Failure, IpAddress, IpEndpoint, State, TransmitRing};
@@ -215,7 +213,7 @@ fn zero_copy_counts_no_copied_byte_even_when_frames_are_lost() {
     let mut file = tempfile::tempfile().unwrap();
     let sent = bytes(400_000, 9);
     std::io::Write::write_all(&mut file, &sent).unwrap();
-    let source = pagewire_stack::source::MappedFile::new(file, Arc::clone(pair.near.stack.mapper())).unwrap();
+    let source = pagewire_stack::source::MappedFile::new(file, pair.near.stack.windows()).unwrap();
     pair.near.stack.send(near, Box::new(source));
     pair.near.stack.finish(near);
     let mut received = vec![];

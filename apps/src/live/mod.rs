@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 
 use pagewire_bus::Function;
 use pagewire_nic::port::{RxQueue, TxQueue};
+use pagewire_stack::source::Fallback;
 use pagewire_stack::{Instant, Lease, Stack, StackConfig};
 
 pub use driver::Driver;
@@ -92,11 +93,8 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
-    /// The file's pages cannot be mapped for the device: its bytes are copied.
-    Copying {
-        /// Why.
-        reason: String,
-    },
+    /// The file's pages, or the rest of them, cannot be mapped for the device: its bytes are copied.
+    Copying(Fallback),
 }
 
 impl fmt::Display for Notice {
@@ -114,10 +112,7 @@ impl fmt::Display for Notice {
             Self::NoInterrupts { reason } => {
                 write!(f, "no interrupts ({reason}): the network card is polled instead")
             }
-            Self::Copying { reason } => write!(
-                f,
-                "the file cannot be mapped for the device ({reason}): its bytes are copied instead"
-            ),
+            Self::Copying(fallback) => fallback.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 
 use pagewire_nic::port::{RxQueue, TxQueue};
-use pagewire_stack::source::{CopiedFile, MappedFile, Source};
+use pagewire_stack::source::{MappedFile, Source};
 use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpEndpoint, Stack, State, TransmitRing};
 
 use super::{Application, LiveError, Notice, Observer, Turn};
@@ -77,9 +77,10 @@ impl Application for Sending {
         now: Instant,
     ) -> Result<(), LiveError> {
         let source = match self.file.take() {
-            Some(file) => by_reference(stack, file, self.declared, observer)?,
+            Some(file) => by_reference(stack, file, self.declared)?,
             None => return Ok(()),
         };
+        tell_fallbacks(stack, observer);
         let id = stack.connect(self.remote, TransmitRing::Phantom, now)?;
         stack.send(id, source);
         stack.finish(id);
@@ -100,6 +101,7 @@ impl Application for Sending {
         if status.acknowledged > self.acknowledged {
             self.acknowledged = status.acknowledged;
             self.last_move = now;
+            tell_fallbacks(stack, observer);
             observer.progress.store(self.acknowledged, Ordering::Relaxed);
         }
         if let Some(ended) = self.ended {
@@ -151,34 +153,27 @@ impl Application for Sending {
     }
 }
 
-/// The file as a source: mapped, or copied where it cannot be mapped.
+/// The file as a source: mapped, and copied where it cannot be.
 fn by_reference<T: TxQueue, R: RxQueue>(
     stack: &Stack<T, R>,
     file: File,
     declared: u64,
-    observer: &Observer<'_>,
 ) -> Result<Box<dyn Source>, LiveError> {
-    let told = |cause: std::io::Error| LiveError::Source {
-        cause: cause.to_string(),
-    };
-    let again = file.try_clone().map_err(told)?;
-    let mut mapped = MappedFile::new(file, stack.mapper().clone()).map_err(told)?;
+    let told = |cause: String| LiveError::Source { cause };
+    let mut mapped = MappedFile::new(file, stack.windows()).map_err(|cause| told(cause.to_string()))?;
     if mapped.len() != declared {
-        return Err(LiveError::Source {
-            cause: format!(
-                "it changed from {declared} to {} bytes: send it again",
-                mapped.len()
-            ),
-        });
+        return Err(told(format!(
+            "it changed from {declared} to {} bytes: send it again",
+            mapped.len()
+        )));
     }
-    match mapped.prepare() {
-        Ok(()) => Ok(Box::new(mapped)),
-        Err(reason) => {
-            (observer.tell)(Notice::Copying {
-                reason: reason.to_string(),
-            });
-            let copied = CopiedFile::new(again, stack.mapper().clone(), stack.copied_counter());
-            Ok(Box::new(copied.map_err(told)?))
-        }
+    mapped.prepare().map_err(|cause| told(cause.to_string()))?;
+    Ok(Box::new(mapped))
+}
+
+/// Says what could not be mapped, as soon as it is known.
+fn tell_fallbacks<T: TxQueue, R: RxQueue>(stack: &Stack<T, R>, observer: &Observer<'_>) {
+    for fallback in stack.windows().take_fallbacks() {
+        (observer.tell)(Notice::Copying(fallback));
     }
 }

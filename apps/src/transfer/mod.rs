@@ -264,6 +264,7 @@ fn run_on<F: Family>(
     } else {
         on_two_threads(&mut sender, &mut receiver, stop)?
     };
+    sender.tell_fallbacks();
     outcome.setup_seconds = setup_seconds;
     outcome.bytes_received = progress.load(Ordering::Relaxed);
     let counters = sender.machine.stack.counters();

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
-use pagewire_stack::source::{CopiedFile, LeaseState, MappedFile, Source};
+use pagewire_stack::source::{LeaseState, MappedFile, Source};
 use pagewire_stack::{ConnectionId, Failure, Instant, IpEndpoint, Progress, State, TransmitRing};
 
 use super::machine::{End, Family, Machine};
@@ -60,11 +60,20 @@ impl<F: Family> Sender<F> {
                 )
             }
         };
-        Ok(Self {
+        let sender = Self {
             machine,
             connection,
             copying,
-        })
+        };
+        sender.tell_fallbacks();
+        Ok(sender)
+    }
+
+    /// Warns that the file, or the rest of it, is copied, where that has come about since the last call.
+    pub(super) fn tell_fallbacks(&self) {
+        for fallback in self.machine.stack.windows().take_fallbacks() {
+            tracing::warn!("{fallback}");
+        }
     }
 
     /// One round of the stack.
@@ -139,15 +148,13 @@ impl<F: Family> Sender<F> {
     }
 }
 
-/// The file as a source: mapped, or copied where its file system cannot be mapped.
+/// The file as a source: mapped, and copied where it cannot be.
 fn by_reference<F: Family>(
     machine: &Machine<F>,
     plan: &Plan,
     file: File,
 ) -> Result<Box<dyn Source>, TransferError> {
-    let mapper = machine.stack.mapper();
-    let again = file.try_clone().map_err(|cause| source_error(&cause))?;
-    let mut mapped = MappedFile::new(file, mapper.clone()).map_err(|cause| source_error(&cause))?;
+    let mut mapped = MappedFile::new(file, machine.stack.windows()).map_err(|cause| source_error(&cause))?;
     if let LeaseState::Refused(reason) = mapped.lease() {
         tracing::info!("no read lease on the file ({reason}): a change under way is noticed at the end");
     }
@@ -157,16 +164,10 @@ fn by_reference<F: Family>(
             cause: format!("it changed from {declared} to {now} bytes: send it again"),
         });
     }
-    match mapped.prepare() {
-        Ok(()) => Ok(Box::new(mapped)),
-        Err(reason) => {
-            tracing::warn!(
-                "the file cannot be mapped for the device ({reason}): its bytes are copied instead"
-            );
-            let copied = CopiedFile::new(again, mapper.clone(), machine.stack.copied_counter());
-            Ok(Box::new(copied.map_err(|cause| source_error(&cause))?))
-        }
-    }
+    mapped.prepare().map_err(|cause| TransferError::Source {
+        cause: cause.to_string(),
+    })?;
+    Ok(Box::new(mapped))
 }
 
 fn source_error(cause: &std::io::Error) -> TransferError {

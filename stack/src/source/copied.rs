@@ -1,16 +1,16 @@
 //! A file read into DMA memory: for files that cannot be mapped, and for comparison.
 //!
-//! Chunks slide as the windows of a mapped file do. A chunk whose bytes are acknowledged is used again as
+//! Chunks slide as the windows of a long mapped file do. A chunk whose bytes are acknowledged is used again as
 //! soon as no descriptor names it any more. The bytes that `pread` copies are counted where they are copied.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use pagewire_bus::DmaMapper;
 use pagewire_nic::dma::{GatherSlice, Region, ToDevice};
 
+use super::windows::{Windows, lacks_room};
 use super::{Fingerprint, Source, SourceError};
 
 /// Length of a chunk in bytes: small enough to stay in the cache between the copy and the DMA.
@@ -20,31 +20,35 @@ const CHUNK_BYTES: u64 = 256 << 10;
 pub struct CopiedFile {
     file: File,
     fingerprint: Fingerprint,
-    mapper: Arc<dyn DmaMapper>,
-    /// Consecutive chunks; the first has index `first_chunk`.
+    /// Windows of other files make room for chunks.
+    windows: Windows,
+    /// Consecutive chunks; the first has index `first_chunk`, below which all is acknowledged.
     chunks: VecDeque<Arc<Region<ToDevice>>>,
     first_chunk: u64,
     /// Acknowledged chunks, some of which descriptors may still name.
     retired: VecDeque<Arc<Region<ToDevice>>>,
-    copied: Arc<AtomicU64>,
 }
 
 impl CopiedFile {
-    /// Declares the file as it is now. Every byte read adds one to `copied`.
+    /// Declares the file as it is now. Every byte read is counted where `windows` has it counted.
     ///
     /// # Errors
     /// What the system says to `fstat`.
-    pub fn new(file: File, mapper: Arc<dyn DmaMapper>, copied: Arc<AtomicU64>) -> std::io::Result<Self> {
+    pub fn new(file: File, windows: &Windows) -> std::io::Result<Self> {
         let fingerprint = Fingerprint::of(&file)?;
-        Ok(Self {
+        Ok(Self::from(file, fingerprint, 0, windows))
+    }
+
+    /// The rest of a file that was declared before: bytes from `offset` on.
+    pub(super) fn from(file: File, fingerprint: Fingerprint, offset: u64, windows: &Windows) -> Self {
+        Self {
             file,
             fingerprint,
-            mapper,
+            windows: windows.clone(),
             chunks: VecDeque::new(),
-            first_chunk: 0,
+            first_chunk: offset / CHUNK_BYTES,
             retired: VecDeque::new(),
-            copied,
-        })
+        }
     }
 
     /// A region that no descriptor names: the oldest retired one, or a new one.
@@ -55,13 +59,15 @@ impl CopiedFile {
                 Err(busy) => self.retired.push_front(busy),
             }
         }
-        Ok(Region::<ToDevice>::allocate(&self.mapper, CHUNK_BYTES as usize)?)
+        loop {
+            match Region::<ToDevice>::allocate(self.windows.mapper(), CHUNK_BYTES as usize) {
+                Err(error) if lacks_room(&error) && self.windows.yield_room(CHUNK_BYTES) => {}
+                region => return Ok(region?),
+            }
+        }
     }
 
     fn chunk(&mut self, index: u64) -> Result<&Arc<Region<ToDevice>>, SourceError> {
-        if self.chunks.is_empty() {
-            self.first_chunk = index;
-        }
         while index >= self.first_chunk + self.chunks.len() as u64 {
             let start = (self.first_chunk + self.chunks.len() as u64) * CHUNK_BYTES;
             let len = CHUNK_BYTES.min(self.fingerprint.size() - start) as usize;
@@ -72,7 +78,7 @@ impl CopiedFile {
                     offset: start,
                     source,
                 })?;
-            self.copied.fetch_add(read as u64, Ordering::Relaxed);
+            self.windows.copied().fetch_add(read as u64, Ordering::Relaxed);
             if read < len {
                 let what = format!("it ends at byte {}", start + read as u64);
                 return Err(SourceError::Changed { what });
@@ -103,10 +109,7 @@ impl Source for CopiedFile {
 
     fn release(&mut self, offset: u64) {
         while (self.first_chunk + 1) * CHUNK_BYTES <= offset {
-            let Some(chunk) = self.chunks.pop_front() else {
-                break;
-            };
-            self.retired.push_back(chunk);
+            self.retired.extend(self.chunks.pop_front());
             self.first_chunk += 1;
         }
     }

@@ -1,13 +1,22 @@
 //! What a file was when it was declared, so that a change is noticed.
 
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
 
 use super::SourceError;
 
-/// Size, modification and change times of a file, to the nanosecond the file system keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The kernel stamps files with a clock that ticks: a file can change twice in a tick and keep its times.
+const TICK: Duration = Duration::from_millis(10);
+/// The same where the file system keeps whole seconds, FAT only even ones.
+const COARSE_TICK: Duration = Duration::from_secs(2);
+
+/// Which file it is; its size, modification and change times, to the nanosecond the file system keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint {
+    device: u64,
+    inode: u64,
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
@@ -21,10 +30,48 @@ impl Fingerprint {
     pub fn of(file: &File) -> std::io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
+    }
+
+    /// The same, and whether every change from now on will show in it: the last one was not in the tick of the file
+    /// system's clock that is not over yet.
+    pub(super) fn of_now(file: &File) -> std::io::Result<(Self, bool)> {
+        // Asked before the file is: what happens after this moment has no earlier time.
+        let now = SystemTime::now();
+        let fingerprint = Self::of(file)?;
+        Ok((fingerprint, fingerprint.is_older_than_a_tick(now)))
+    }
+
+    fn is_older_than_a_tick(&self, now: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let tick = if nanoseconds == 0 { COARSE_TICK } else { TICK };
+        let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u64::try_from(nanoseconds)) else {
+            return false;
+        };
+        let changed = Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds);
+        now.duration_since(SystemTime::UNIX_EPOCH)
+            .is_ok_and(|now| now > changed + tick)
+    }
+
+    /// Every fingerprint that the file can have.
+    pub(super) fn all_of_file(&self) -> RangeInclusive<Self> {
+        let (earliest, latest) = ((i64::MIN, i64::MIN), (i64::MAX, i64::MAX));
+        Self {
+            size: 0,
+            modified: earliest,
+            changed: earliest,
+            ..*self
+        }..=Self {
+            size: u64::MAX,
+            modified: latest,
+            changed: latest,
+            ..*self
+        }
     }
 
     /// The file's length in bytes.

@@ -1,11 +1,15 @@
 //! A file sent from the page cache: its pages are mapped for the device, read only, window by window.
 //!
-//! A window is a run of the file that is mapped into this process and into the device's IOMMU. Windows
-//! slide: one is mapped when its first byte is gathered, and let go when its last byte is acknowledged; it
-//! is unmapped when the last descriptor that names it has completed, because each slice holds it. So a file
-//! larger than memory, or than the IOMMU's mapping limit, is sent with a few windows at a time. A file of up
-//! to [`KEPT_BYTES`] is mapped whole when it is [prepared](MappedFile::prepare), and kept until it is sent: mapping is
-//! then paid for before the first byte, and once.
+//! The [`Windows`] are those of the stack, and shared. This source holds the ones that it may be asked for: from the
+//! one with the oldest byte that is not acknowledged to the one that was asked for last. What becomes of a window
+//! that it lets go depends on the file's length:
+//! - a file that can be kept whole ([`WindowLimits::kept_bytes`](super::WindowLimits)) leaves its windows mapped, for
+//!   the next time that it is sent;
+//! - of a longer one only a few windows are mapped at a time: so a file larger than memory, or than the limits, can be
+//!   sent. By the time it is sent again its first windows would be gone in any case.
+//!
+//! What cannot be mapped is copied: all of the file, or the rest of it from the window on that was refused. The
+//! connection does not notice.
 //!
 //! A file may change under way. Where the kernel grants a read lease, a process that opens the file for
 //! writing waits until we are done, or for [`LEASE_GRACE`], whichever comes first. Where it grants none (a
@@ -16,17 +20,11 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 
-use pagewire_bus::DmaMapper;
 use pagewire_nic::dma::{GatherSlice, LeaseRefused, ReadLease, Region, ToDevice};
 use smoltcp::time::{Duration, Instant};
 
-use super::{Fingerprint, Source, SourceError};
-
-/// Length of a window in bytes. Large, so that mapping and unmapping (a TLB shoot-down each) stay rare.
-pub(crate) const WINDOW_BYTES: u64 = 32 << 20;
-
-/// Files up to this length are mapped whole and kept mapped.
-pub const KEPT_BYTES: u64 = 1 << 30;
+use super::windows::{Fallback, Refusal, Version, Windows};
+use super::{CopiedFile, Source, SourceError};
 
 /// How long another process that opens the file for writing is kept waiting before the transfer is given up.
 /// The kernel breaks a lease by force after `/proc/sys/fs/lease-break-time`, 45 s by default.
@@ -47,14 +45,23 @@ pub enum LeaseState {
 /// A file whose pages the device reads in place.
 pub struct MappedFile {
     file: File,
-    fingerprint: Fingerprint,
-    mapper: Arc<dyn DmaMapper>,
-    /// Consecutive windows; the first has index `first_window`.
-    windows: VecDeque<Arc<Region<ToDevice>>>,
-    first_window: u64,
+    version: Version,
+    windows: Windows,
+    /// Consecutive windows; the first has index `first`, below which all is acknowledged.
+    held: VecDeque<Arc<Region<ToDevice>>>,
+    first: u64,
+    /// Where the file could not be mapped.
+    rest: Option<Rest>,
     lease: Result<ReadLease, LeaseRefused>,
     next_lease_check: Instant,
     broken_since: Option<Instant>,
+}
+
+/// What is copied of a file.
+struct Rest {
+    /// The first byte that is copied.
+    from: u64,
+    file: CopiedFile,
 }
 
 impl MappedFile {
@@ -62,37 +69,44 @@ impl MappedFile {
     ///
     /// # Errors
     /// What the system says to `fstat`.
-    pub fn new(file: File, mapper: Arc<dyn DmaMapper>) -> std::io::Result<Self> {
+    pub fn new(file: File, windows: &Windows) -> std::io::Result<Self> {
         let lease = ReadLease::acquire(&file);
-        let fingerprint = Fingerprint::of(&file)?;
+        let version = windows.declare(&file)?;
         Ok(Self {
             file,
-            fingerprint,
-            mapper,
-            windows: VecDeque::new(),
-            first_window: 0,
+            version,
+            windows: windows.clone(),
+            held: VecDeque::new(),
+            first: 0,
+            rest: None,
             lease,
             next_lease_check: Instant::ZERO,
             broken_since: None,
         })
     }
 
-    /// Maps what can be mapped ahead: all of a file of up to [`KEPT_BYTES`], the first window of a longer one. A
-    /// file that cannot be mapped shows it here.
+    /// Maps what can be mapped ahead: all of a file that can be kept whole, the first window of a longer one. A
+    /// file that cannot be mapped shows it here: it will be copied.
     ///
     /// # Errors
-    /// The file system's or the mapper's refusal: such a file can be copied instead.
+    /// [`SourceError::Changed`] and what the system says.
     pub fn prepare(&mut self) -> Result<(), SourceError> {
         if self.is_empty() {
             return Ok(());
         }
         let last = if self.is_kept() {
-            (self.len() - 1) / WINDOW_BYTES
+            (self.len() - 1) / self.windows.window_bytes()
         } else {
             0
         };
-        for index in 0..=last {
-            self.window(index)?;
+        for index in self.first + self.held.len() as u64..=last {
+            self.version.fingerprint.check(&self.file)?;
+            match self.windows.get(&self.file, &self.version, index) {
+                Ok(window) => self.held.push_back(window),
+                // There will be room for it when others are acknowledged.
+                Err(refusal) if refusal.lacks_room() && index > 0 => break,
+                Err(refusal) => return self.fall_back(index, &refusal),
+            }
         }
         Ok(())
     }
@@ -106,41 +120,67 @@ impl MappedFile {
         }
     }
 
+    /// Whether its windows stay mapped when they are acknowledged.
     fn is_kept(&self) -> bool {
-        self.len() <= KEPT_BYTES
+        self.len() <= self.windows.limits().kept_bytes
     }
 
-    /// The window `index`, mapped now if it is the next one.
-    fn window(&mut self, index: u64) -> Result<&Arc<Region<ToDevice>>, SourceError> {
-        if self.windows.is_empty() {
-            self.first_window = index;
-        }
-        while index >= self.first_window + self.windows.len() as u64 {
+    /// Holds all windows up to `index`, or falls back to copying at one that cannot be had.
+    fn reach(&mut self, index: u64) -> Result<(), SourceError> {
+        while self.rest.is_none() && index >= self.first + self.held.len() as u64 {
             // Mapping beyond the end of a file that was truncated would hand the device pages that are not
-            // there: look before each window.
-            self.fingerprint.check(&self.file)?;
-            let start = (self.first_window + self.windows.len() as u64) * WINDOW_BYTES;
-            let len = WINDOW_BYTES.min(self.fingerprint.size() - start) as usize;
-            self.windows
-                .push_back(Arc::new(Region::map_file(&self.mapper, &self.file, start, len)?));
+            // there, and a window that was mapped before the truncation has bytes that are no longer the file's.
+            self.version.fingerprint.check(&self.file)?;
+            let next = self.first + self.held.len() as u64;
+            match self.windows.get(&self.file, &self.version, next) {
+                Ok(window) => self.held.push_back(window),
+                Err(refusal) => self.fall_back(next, &refusal)?,
+            }
         }
-        Ok(&self.windows[(index - self.first_window) as usize])
+        Ok(())
+    }
+
+    /// From the window `index` on the file is copied.
+    fn fall_back(&mut self, index: u64, refusal: &Refusal) -> Result<(), SourceError> {
+        // A file that was truncated meanwhile cannot be mapped either, and is not to be sent at all.
+        self.version.fingerprint.check(&self.file)?;
+        let offset = index * self.windows.window_bytes();
+        let file = self
+            .file
+            .try_clone()
+            .map_err(|source| SourceError::Read { offset, source })?;
+        self.windows.fall_back(Fallback {
+            offset,
+            reason: refusal.to_string(),
+        });
+        self.rest = Some(Rest {
+            from: offset,
+            file: CopiedFile::from(file, self.version.fingerprint, offset, &self.windows),
+        });
+        Ok(())
     }
 }
 
 impl Source for MappedFile {
     fn len(&self) -> u64 {
-        self.fingerprint.size()
+        self.version.fingerprint.size()
     }
 
     fn gather(&mut self, offset: u64, len: usize, out: &mut Vec<GatherSlice>) -> Result<(), SourceError> {
+        let window_bytes = self.windows.window_bytes();
         let end = offset + len as u64;
         let mut at = offset;
         while at < end {
-            let index = at / WINDOW_BYTES;
-            let within = at % WINDOW_BYTES;
-            let run = (end - at).min(WINDOW_BYTES - within);
-            let window = Arc::clone(self.window(index)?);
+            let index = at / window_bytes;
+            self.reach(index)?;
+            if let Some(rest) = &mut self.rest
+                && at >= rest.from
+            {
+                return rest.file.gather(at, (end - at) as usize, out);
+            }
+            let within = at % window_bytes;
+            let run = (end - at).min(window_bytes - within);
+            let window = Arc::clone(&self.held[(index - self.first) as usize]);
             out.push(GatherSlice::new(window, within as usize, run as usize)?);
             at += run;
         }
@@ -148,10 +188,14 @@ impl Source for MappedFile {
     }
 
     fn release(&mut self, offset: u64) {
-        while !self.is_kept() && !self.windows.is_empty() && (self.first_window + 1) * WINDOW_BYTES <= offset
-        {
-            self.windows.pop_front();
-            self.first_window += 1;
+        while (self.first + 1) * self.windows.window_bytes() <= offset {
+            if self.held.pop_front().is_some() && !self.is_kept() {
+                self.windows.let_go(&self.version, self.first);
+            }
+            self.first += 1;
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.file.release(offset);
         }
     }
 
@@ -174,6 +218,15 @@ impl Source for MappedFile {
     }
 
     fn verify(&mut self) -> Result<(), SourceError> {
-        self.fingerprint.check(&self.file)
+        self.version.fingerprint.check(&self.file)
+    }
+}
+
+impl Drop for MappedFile {
+    fn drop(&mut self) {
+        self.held.clear();
+        if !self.is_kept() || !self.version.is_shared() {
+            self.windows.let_go_all(&self.version);
+        }
     }
 }

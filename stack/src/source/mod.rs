@@ -2,7 +2,8 @@
 //!
 //! | source | payload bytes the CPU copies | memory |
 //! |---|---|---|
-//! | [`MappedFile`] | none: the page cache is mapped for the device, read only | the page cache |
+//! | [`MappedFile`] | none: the page cache is mapped for the device, read only | the page cache, in [`Windows`] |
+//! | the same, where it cannot be mapped | each once, by `pread` | a ring of DMA chunks |
 //! | [`CopiedFile`] | each once, by `pread` | a ring of DMA chunks |
 //! | [`Bytes`] | each once, when made | one DMA region |
 
@@ -10,11 +11,13 @@ mod bytes;
 mod copied;
 mod fingerprint;
 mod mapped;
+mod windows;
 
 pub use bytes::Bytes;
 pub use copied::CopiedFile;
 pub use fingerprint::Fingerprint;
-pub use mapped::{KEPT_BYTES, LEASE_GRACE, LeaseState, MappedFile};
+pub use mapped::{LEASE_GRACE, LeaseState, MappedFile};
+pub use windows::{Fallback, WindowCounters, WindowLimits, Windows};
 
 use pagewire_nic::dma::{DmaError, GatherSlice};
 use smoltcp::time::Instant;

@@ -45,6 +45,7 @@ use crate::host::Host;
 use crate::ingress::{Ingress, IngressCounters};
 use crate::listener::Listener;
 use crate::phantom::{SocketPool, TransmitRing};
+use crate::source::{WindowCounters, WindowLimits, Windows};
 use crate::timers::TimerHeap;
 
 /// What one round of [`Stack::poll`] has done.
@@ -81,6 +82,8 @@ pub struct StackCounters {
     pub payload_bytes_copied: u64,
     /// Payload bytes sent more than once, over connections that have ended and those that live.
     pub retransmitted_bytes: u64,
+    /// The mapped windows of files.
+    pub windows: WindowCounters,
 }
 
 /// TCP over one queue pair.
@@ -112,6 +115,7 @@ struct Core<T> {
     next_generation: u32,
     next_ephemeral: u16,
     copied: Arc<AtomicU64>,
+    windows: Windows,
     counters: StackCounters,
 }
 
@@ -152,6 +156,11 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         };
         let mut interface = Interface::new(smoltcp, &mut device, now);
         addresses::settle_in(&mut interface, &addresses, &config.gateways);
+        let windows = Windows::new(
+            Arc::clone(&mapper),
+            WindowLimits::of(&*mapper),
+            Arc::clone(&copied),
+        );
         let core = Core {
             interface,
             mapper,
@@ -170,6 +179,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             capabilities,
             config,
             copied,
+            windows,
             counters: StackCounters::default(),
         };
         Ok(Self {
@@ -192,6 +202,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             egress: self.core.egress.counters(),
             payload_bytes_copied: self.core.copied.load(Ordering::Relaxed),
             retransmitted_bytes: self.core.counters.retransmitted_bytes + live,
+            windows: self.core.windows.counters(),
             ..self.core.counters
         }
     }
@@ -213,6 +224,12 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     pub fn conserves_frames(&self) -> bool {
         let rx = self.ingress.queue();
         self.core.egress.conserves_frames() && rx.posted() + rx.spare() == rx.total()
+    }
+
+    /// The windows that files are mapped through, for sources.
+    #[must_use]
+    pub fn windows(&self) -> &Windows {
+        &self.core.windows
     }
 
     /// The device's memory mapper, for sources.
