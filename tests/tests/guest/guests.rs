@@ -1,0 +1,74 @@
+//! The guests, each of which boots when the first test asks for it.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use pagewire_guest::boot::Step;
+use pagewire_guest::{GuestError, Report, Setup, boot};
+
+use crate::STEPS;
+
+/// The longest that a step may take, in seconds, unless it says otherwise.
+const LIMIT: u32 = 30;
+
+/// One guest, booted at most once.
+pub(crate) struct Guest {
+    setup: fn() -> Setup,
+    outcome: OnceLock<Result<Report, GuestError>>,
+}
+
+/// An 82540EM under test.
+pub(crate) static E1000: Guest = Guest::new(|| with_steps("e1000"));
+/// An 82574L under test.
+pub(crate) static E1000E: Guest = Guest::new(|| with_steps("e1000e"));
+
+impl Guest {
+    const fn new(setup: fn() -> Setup) -> Self {
+        Self {
+            setup,
+            outcome: OnceLock::new(),
+        }
+    }
+
+    /// What the guest has shown, or nothing where it cannot run here and need not.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        match self.outcome.get_or_init(|| boot(&(self.setup)())) {
+            Ok(report) => Some(report),
+            Err(GuestError::Unavailable(why))
+                if env::var_os("PAGEWIRE_GUEST").is_none_or(|wish| wish != "required") =>
+            {
+                eprintln!("skipped: {why}");
+                None
+            }
+            Err(error) => panic!("no guest: {error}"),
+        }
+    }
+
+    /// Fails the test that asks, if the step did not go well.
+    pub(crate) fn check(&self, step: &str) {
+        if let Some(Err(why)) = self.report().map(|report| report.check(step)) {
+            panic!("{why}");
+        }
+    }
+}
+
+fn with_steps(nic: &str) -> Setup {
+    Setup {
+        steps: STEPS.iter().copied().map(step).collect(),
+        ..Setup::new(nic, nic)
+    }
+}
+
+/// A step from its file. A comment `# limit: N` in it gives it N seconds.
+fn step(name: &str) -> Step {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/guest/steps/{name}.sh"));
+    let script = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let limit = script.lines().find_map(|line| line.strip_prefix("# limit: "));
+    Step {
+        name: name.to_owned(),
+        limit: limit.map_or(LIMIT, |seconds| seconds.parse().expect("a limit in seconds")),
+        script,
+    }
+}
