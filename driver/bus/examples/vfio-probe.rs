@@ -92,7 +92,7 @@ fn probe(address: PciAddress, bytes: usize, is_told: bool) -> Result<(), Box<dyn
     let writable = page.map(&*mapper, Direction::Bidirectional);
     if is_told {
         println!("{function:?}");
-        println!("BAR 0: {:#x} bytes, STATUS {status:#010x}", bar.len());
+        println!("BAR 0: {:#x} bytes, STATUS {status:#010x}", bar.size());
         println!(
             "reset: {}",
             if reset == ResetOutcome::Done {
