@@ -40,10 +40,13 @@ fn pattern_at(at: usize) -> u8 {
     ((at as u32).wrapping_mul(0x9e37_79b1) >> 23) as u8
 }
 
-fn layout(ip: IpVersion) -> PacketLayout {
+/// A VLAN's tag, as a stack puts it in; every other run of segments has one.
+const TAG: [u8; 4] = [0x81, 0x00, 0x00, 0x2a];
+
+fn layout(ip: IpVersion, tagged: bool) -> PacketLayout {
     let l3_len = if ip == IpVersion::V4 { 20 } else { 40 };
     PacketLayout {
-        l2_len: 14,
+        l2_len: if tagged { 18 } else { 14 },
         l3_len,
         l4_len: 32,
         ip,
@@ -52,8 +55,11 @@ fn layout(ip: IpVersion) -> PacketLayout {
 }
 
 /// Headers as a stack emits them: lengths and checksums are what the driver and the device fill in.
-fn header(ip: IpVersion, sequence: u32, payload: usize) -> Vec<u8> {
+fn header(ip: IpVersion, tagged: bool, sequence: u32, payload: usize) -> Vec<u8> {
     let mut bytes = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+    if tagged {
+        bytes.extend(TAG);
+    }
     let transport = 32 + payload as u16;
     match ip {
         IpVersion::V4 => {
@@ -79,6 +85,8 @@ fn header(ip: IpVersion, sequence: u32, payload: usize) -> Vec<u8> {
 
 /// Compares a good packet's payload with the pattern and returns its length.
 fn checked_payload(packet: &[u8]) -> usize {
+    let tagged = packet[12..14] == TAG[..2];
+    let packet = if tagged { &packet[4..] } else { packet };
     let (tcp, end) = match packet[12..14] {
         [0x08, 0x00] => (34, 14 + usize::from(u16::from_be_bytes([packet[16], packet[17]]))),
         [0x86, 0xdd] => (54, 54 + usize::from(u16::from_be_bytes([packet[18], packet[19]]))),
@@ -115,6 +123,7 @@ fn exchange<N: Nic, T: TxQueue, R: RxQueue>(
     connect(&a, &b, impairments, &Impairments::none(), None);
     let config = NicConfig {
         coalesce: whole_segments,
+        max_frame: 1518,
         ..NicConfig::default()
     };
     let start = |nic: &EmulatedNic| open(Arc::new(nic.clone()), &config, &mut SleepDelay).expect("it opens");
@@ -136,9 +145,10 @@ fn exchange<N: Nic, T: TxQueue, R: RxQueue>(
         } else {
             IpVersion::V6
         };
+        let tagged = number / LENGTHS.len() % 2 == 1;
         offset = if offset + len > PATTERN { number } else { offset };
         let mut frame = headers.take().expect("frames come back");
-        let bytes = header(ip, offset as u32, *len);
+        let bytes = header(ip, tagged, offset as u32, *len);
         frame.set_len(bytes.len()).expect("it fits");
         frame.bytes_mut().copy_from_slice(&bytes);
         // Slices at odd places: sums and copies have to cope.
@@ -148,7 +158,7 @@ fn exchange<N: Nic, T: TxQueue, R: RxQueue>(
             .filter(|(_, len)| *len > 0)
             .map(|(at, len)| GatherSlice::new(region.clone(), at, len).expect("in the region"))
             .collect();
-        let offload = TxOffload::Segment(layout(ip), NonZeroU16::new(MSS).expect("not 0"));
+        let offload = TxOffload::Segment(layout(ip, tagged), NonZeroU16::new(MSS).expect("not 0"));
         tx.post_gather(frame, &mut payload, offload)
             .expect("there is room");
         tx.doorbell();

@@ -7,13 +7,16 @@
 
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 use smoltcp::socket::dhcpv4::{Config, Event, RetryConfig, Socket};
-use smoltcp::time::Duration;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpCidr, Ipv4Address, Ipv4Cidr};
 
 /// Until the search for a server is repeated: the first of RFC 2131 §4.1.
 const DISCOVER_AGAIN: Duration = Duration::from_secs(4);
 /// Until the first request is repeated; doubles with every second one.
 const REQUEST_AGAIN: Duration = Duration::from_secs(2);
+
+/// Until the search begins anew after a lease that cannot be used (RFC 2131 §3.1, 5).
+const AFTER_UNUSABLE: Duration = Duration::from_secs(10);
 
 /// What a DHCP server lends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,10 @@ pub struct Lease {
 pub(super) struct Leasing {
     handle: SocketHandle,
     lease: Option<Lease>,
+    /// Whether the default route is the lease's, and not one that was given.
+    routes: bool,
+    /// When to begin anew.
+    pub(super) anew: Option<Instant>,
 }
 
 impl Leasing {
@@ -42,6 +49,8 @@ impl Leasing {
         Self {
             handle: sockets.add(socket),
             lease: None,
+            routes: false,
+            anew: None,
         }
     }
 
@@ -50,20 +59,54 @@ impl Leasing {
     }
 
     /// Does to the interface what has happened to the lease.
-    pub(super) fn follow(&mut self, sockets: &mut SocketSet<'static>, interface: &mut Interface) {
-        let lease = match sockets.get_mut::<Socket<'_>>(self.handle).poll() {
+    pub(super) fn follow(
+        &mut self,
+        sockets: &mut SocketSet<'static>,
+        interface: &mut Interface,
+        now: Instant,
+    ) {
+        let socket = sockets.get_mut::<Socket<'_>>(self.handle);
+        if self.anew.take_if(|anew| *anew <= now).is_some() {
+            socket.reset();
+        }
+        let lease = match socket.poll() {
             None => return,
-            Some(Event::Configured(config)) => usable(&config),
+            Some(Event::Configured(config)) => {
+                let lease = usable(&config);
+                self.anew = lease.is_none().then(|| now + AFTER_UNUSABLE);
+                lease
+            }
             Some(Event::Deconfigured) => None,
         };
         if lease != self.lease {
             if let Some(old) = self.lease.take() {
-                give_up(&old, interface);
+                self.give_up(&old, interface);
             }
             if let Some(new) = &lease {
-                take_on(new, interface);
+                self.take_on(new, interface);
             }
             self.lease = lease;
+        }
+    }
+
+    fn take_on(&mut self, lease: &Lease, interface: &mut Interface) {
+        interface.update_ip_addrs(|addresses| {
+            // One that we have already need not be had twice; there is room for it.
+            addresses.retain(|own| own.address() != IpAddress::Ipv4(lease.address.address()));
+            let _ = addresses.insert(0, IpCidr::Ipv4(lease.address));
+        });
+        let routes = interface.routes_mut();
+        if let Some(gateway) = lease.gateway
+            && routes.get_default_ipv4_route().is_none()
+        {
+            self.routes = routes.add_default_ipv4_route(gateway).is_ok();
+        }
+    }
+
+    fn give_up(&mut self, lease: &Lease, interface: &mut Interface) {
+        interface.update_ip_addrs(|addresses| addresses.retain(|own| *own != IpCidr::Ipv4(lease.address)));
+        if std::mem::take(&mut self.routes) {
+            interface.routes_mut().remove_default_ipv4_route();
         }
     }
 }
@@ -80,23 +123,4 @@ fn usable(config: &Config<'_>) -> Option<Lease> {
             .filter(|router| host(*router) && address.contains_addr(router)),
         server: config.server.address,
     })
-}
-
-fn take_on(lease: &Lease, interface: &mut Interface) {
-    interface.update_ip_addrs(|addresses| {
-        // Room was left for it, and one that we have already need not be had twice.
-        addresses.retain(|own| own.address() != IpAddress::Ipv4(lease.address.address()));
-        let _ = addresses.insert(0, IpCidr::Ipv4(lease.address));
-    });
-    if let Some(gateway) = lease.gateway {
-        // Room was left for one of each family.
-        let _ = interface.routes_mut().add_default_ipv4_route(gateway);
-    }
-}
-
-fn give_up(lease: &Lease, interface: &mut Interface) {
-    interface.update_ip_addrs(|addresses| addresses.retain(|own| *own != IpCidr::Ipv4(lease.address)));
-    if lease.gateway.is_some() {
-        interface.routes_mut().remove_default_ipv4_route();
-    }
 }

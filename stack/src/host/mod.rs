@@ -44,7 +44,7 @@ impl Host {
     /// Takes note of what a packet has brought.
     pub(crate) fn heard(&mut self, interface: &mut Interface, now: Instant) {
         self.echo.collect(&mut self.sockets, now);
-        self.follow_lease(interface);
+        self.follow_lease(interface, now);
         if self.leasing.is_some() || self.due.is_some() {
             // An answer may have to follow, or a neighbour has told its address.
             self.due = Some(now);
@@ -52,10 +52,16 @@ impl Host {
     }
 
     /// Makes the interface's address what the lease says.
-    pub(crate) fn follow_lease(&mut self, interface: &mut Interface) {
+    pub(crate) fn follow_lease(&mut self, interface: &mut Interface, now: Instant) {
         if let Some(leasing) = &mut self.leasing {
-            leasing.follow(&mut self.sockets, interface);
+            leasing.follow(&mut self.sockets, interface, now);
         }
+    }
+
+    /// Notes when to look again; `next` is when smoltcp wants to, which is not before `soon`.
+    pub(crate) fn rest(&mut self, next: Option<Instant>, soon: Instant) {
+        let anew = self.leasing.as_ref().and_then(|leasing| leasing.anew);
+        self.due = [next.map(|at| at.max(soon)), anew].into_iter().flatten().min();
     }
 
     pub(crate) fn lease(&self) -> Option<&Lease> {

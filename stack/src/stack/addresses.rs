@@ -87,10 +87,13 @@ impl StackConfig {
     /// One in a gateway's network comes first in its family: smoltcp takes the first one towards a host that is in
     /// none of our networks. A stack with IPv6 has a link-local address (RFC 4291 §2.1); it comes last.
     pub(super) fn own_addresses(&self, mac: [u8; 6]) -> Result<Vec<IpCidr>, SetupError> {
-        let mut addresses = self.addresses.clone();
-        for &address in &addresses {
-            if !is_host(address.address(), &addresses) {
+        let mut addresses = Vec::with_capacity(MOST);
+        for &address in &self.addresses {
+            if !is_host(address.address(), &self.addresses) {
                 return Err(SetupError::NotAHost { address });
+            }
+            if !addresses.contains(&address) {
+                addresses.push(address);
             }
         }
         let is_v6 = |address: &IpCidr| matches!(address, IpCidr::Ipv6(_));
@@ -101,7 +104,6 @@ impl StackConfig {
         }
         let beside_gateway = |address: &IpCidr| self.gateways.iter().any(|to| address.contains_addr(to));
         addresses.sort_by_key(|address| (link_local(address), !beside_gateway(address)));
-        addresses.dedup();
         let count = addresses.len() + usize::from(self.dhcp);
         if count > MOST {
             return Err(SetupError::TooMany { count, most: MOST });
@@ -187,5 +189,125 @@ impl<T: TxQueue> Core<T> {
             IpAddress::Ipv6(_) => routes.get_default_ipv6_route(),
         };
         gateway.map(|_| first).ok_or(Unreachable::NoGateway)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+
+    fn config(addresses: &[&str], gateways: &[&str]) -> StackConfig {
+        StackConfig {
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            gateways: gateways.iter().map(|text| text.parse().unwrap()).collect(),
+            ..StackConfig::new("10.0.0.1/24".parse().unwrap(), 1)
+        }
+    }
+
+    fn own(addresses: &[&str], gateways: &[&str]) -> Result<Vec<String>, SetupError> {
+        let config = config(addresses, gateways);
+        let own = config.own_addresses(MAC)?;
+        config.check_gateways(&own)?;
+        Ok(own.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn rfc4291_2_1_with_ipv6_comes_a_link_local_address_and_without_it_none() {
+        assert_eq!(own(&["10.0.0.1/24"], &[]).unwrap(), ["10.0.0.1/24"]);
+        let link_local = "fe80::5054:ff:fe12:3456/64";
+        assert_eq!(own(&["fd00::1/64"], &[]).unwrap(), ["fd00::1/64", link_local]);
+        assert_eq!(own(&["fe80::7/64"], &[]).unwrap(), ["fe80::7/64"]);
+    }
+
+    #[test]
+    fn the_address_beside_the_gateway_comes_first_and_the_link_local_one_last() {
+        let given = [
+            "fe80::7/64",
+            "10.0.0.1/24",
+            "192.168.0.1/24",
+            "fd00::1/64",
+            "fd00::1/64",
+        ];
+        assert_eq!(
+            own(&given, &["192.168.0.254", "fe80::1"]).unwrap(),
+            ["192.168.0.1/24", "10.0.0.1/24", "fd00::1/64", "fe80::7/64"]
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_no_hosts_is_refused_by_name() {
+        for address in [
+            "10.0.0.0/24",
+            "10.0.0.255/24",
+            "0.0.0.0/0",
+            "127.0.0.1/8",
+            "224.0.0.1/4",
+            "255.255.255.255/32",
+            "::/0",
+            "::1/128",
+            "ff02::1/64",
+            "::ffff:10.0.0.1/96",
+        ] {
+            let error = own(&[address], &[]).unwrap_err();
+            assert!(matches!(error, SetupError::NotAHost { .. }), "{address}: {error}");
+        }
+        assert!(own(&["10.0.0.0/31", "10.0.1.0/32"], &[]).is_ok(), "RFC 3021");
+    }
+
+    #[test]
+    fn there_is_room_for_eight_addresses_with_the_one_that_is_lent() {
+        let seven: Vec<_> = (1..=7).map(|host| format!("10.0.0.{host}/24")).collect();
+        let mut config = config(&seven.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+        config.dhcp = true;
+        assert!(config.own_addresses(MAC).is_ok());
+        config.addresses.push("10.0.0.8/24".parse().unwrap());
+        assert!(matches!(
+            config.own_addresses(MAC),
+            Err(SetupError::TooMany { count: 9, most: 8 })
+        ));
+    }
+
+    #[test]
+    fn a_gateway_is_a_neighbour_and_the_only_one_of_its_family() {
+        let both = ["10.0.0.1/24", "fd00::1/64"];
+        assert!(own(&both, &["10.0.0.254", "fd00::ffff"]).is_ok());
+        let second = own(&both, &["10.0.0.254", "10.0.0.253"]).unwrap_err();
+        assert!(matches!(second, SetupError::SecondGateway { .. }));
+        for gateway in [
+            "10.0.1.1",
+            "10.0.0.255",
+            "0.0.0.0",
+            "fd01::1",
+            "224.0.0.1",
+            "ff02::2",
+        ] {
+            let error = own(&both, &[gateway]).unwrap_err();
+            assert!(
+                matches!(error, SetupError::FarGateway { .. }),
+                "{gateway}: {error}"
+            );
+        }
+        assert!(own(&["10.0.0.1/24"], &["fe80::1"]).is_err(), "there is no IPv6");
+    }
+
+    #[test]
+    fn rfc1122_3_3_3_and_rfc8200_5_an_mtu_has_limits() {
+        let with_mtu = |address, mtu| StackConfig {
+            mtu,
+            ..config(&[address], &[])
+        };
+        for (address, mtu, possible) in [
+            ("10.0.0.1/24", 575, false),
+            ("10.0.0.1/24", 576, true),
+            ("fd00::1/64", 1279, false),
+            ("fd00::1/64", 1280, true),
+            ("fd00::1/64", 9000, true),
+            ("fd00::1/64", 9001, false),
+        ] {
+            let own = with_mtu(address, mtu).own_addresses(MAC);
+            assert_eq!(own.is_ok(), possible, "{address} {mtu}");
+        }
     }
 }

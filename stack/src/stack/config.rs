@@ -24,7 +24,7 @@ pub struct StackConfig {
     pub addresses: Vec<IpCidr>,
     /// Default gateways, at most one of each family, each in the subnet of an own address.
     pub gateways: Vec<IpAddress>,
-    /// Ask a DHCP server for an IPv4 address and gateway, beside those given here.
+    /// Ask a DHCP server for an IPv4 address, beside those given here, and for a gateway where none is.
     pub dhcp: bool,
     /// The VLAN whose tag all frames have, sent and received; none have one where there is none.
     pub vlan: Option<VlanId>,

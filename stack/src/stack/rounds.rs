@@ -111,9 +111,9 @@ impl<T: TxQueue> Core<T> {
                 break;
             }
         }
-        self.host.follow_lease(&mut self.interface);
+        self.host.follow_lease(&mut self.interface, now);
         let next = self.interface.poll_at(now, &self.host.sockets);
-        self.host.due = next.map(|at| at.max(now + RETRY));
+        self.host.rest(next, now + RETRY);
     }
 
     /// Lets one connection emit; returns whether it has more to do at once.
