@@ -244,13 +244,8 @@ pub(super) fn lacks_room(error: &DmaError) -> bool {
     let DmaError::MapForDevice { source, .. } = error else {
         return false;
     };
-    match source {
-        BusError::NoIovaSpace { .. } => true,
-        // ENOMEM: the limit on locked memory; ENOSPC: the limit on mappings (VFIO, type 1).
-        BusError::Os { source, .. } => matches!(
-            source.kind(),
-            std::io::ErrorKind::OutOfMemory | std::io::ErrorKind::StorageFull
-        ),
-        _ => false,
-    }
+    matches!(
+        source,
+        BusError::NoIovaSpace { .. } | BusError::LockedMemory { .. }
+    )
 }
