@@ -53,6 +53,22 @@ pub(crate) struct Content {
     pub(crate) bytes: u64,
 }
 
+/// SHA-256 of a stream.
+#[derive(Clone, Default)]
+pub(crate) struct Sha256Stream(Sha256);
+
+impl Sha256Stream {
+    /// Takes the next bytes.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The sum of everything so far.
+    pub(crate) fn finish(self) -> Sha256Sum {
+        Sha256Sum(self.0.finalize().into())
+    }
+}
+
 /// A SHA-256, printed as people write it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sha256Sum([u8; 32]);
@@ -80,7 +96,7 @@ pub(crate) fn of_file(
 ) -> io::Result<(Content, Option<Sha256Sum>)> {
     let mut block = vec![0; BLOCK];
     let mut xxh3 = Xxh3::new();
-    let mut sha256 = with_sha256.then(Sha256::new);
+    let mut sha256 = with_sha256.then(Sha256Stream::default);
     let mut offset = 0;
     done.store(0, Ordering::Relaxed);
     while offset < length {
@@ -101,10 +117,7 @@ pub(crate) fn of_file(
         offset += read as u64;
         done.store(offset, Ordering::Relaxed);
     }
-    Ok((
-        xxh3.finish(),
-        sha256.map(|sha256| Sha256Sum(sha256.finalize().into())),
-    ))
+    Ok((xxh3.finish(), sha256.map(Sha256Stream::finish)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! The command itself (arguments, progress, summary) is the binary; tests drive [`transfer`] directly.
 
+mod copying;
 pub mod cpu;
 pub mod live;
 pub mod transfer;

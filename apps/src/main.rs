@@ -2,19 +2,22 @@
 //!
 //! `arguments` says what may be asked, `send` does it: `input`, `output` and `capture` open the files, `transfer`
 //! carries the bytes, `hash` proves them, `report` and `summary` tell what it cost. `admin` has the commands that make a
-//! machine ready for real NICs. Every failure ends here, as one sentence and an exit code.
+//! machine ready for real NICs, `network` those that drive one, and `stats` shows what those count. Every failure ends here, as one sentence and an exit code.
 
 mod admin;
 mod arguments;
 mod capture;
+mod counts;
 mod hash;
 mod input;
 mod interrupt;
 mod memcpy;
+mod network;
 mod output;
 mod progress;
 mod report;
 mod send;
+mod stats;
 mod summary;
 
 use std::fmt::Display;
@@ -28,13 +31,15 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use admin::{AdminError, System};
-use arguments::{Arguments, BindArguments, Command, DoctorArguments, ListArguments, UnbindArguments};
+use arguments::{Arguments, BindArguments, Command, DoctorArguments, ListArguments, UnbindArguments, Way};
 use interrupt::Interrupt;
-use send::SendError;
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 const FAULT: u8 = 70;
+
+/// Bytes in the largest IP packet of an ordinary Ethernet.
+const ORDINARY_MTU: u16 = 1500;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(|panic| {
@@ -54,17 +59,29 @@ fn dispatch(arguments: Arguments) -> u8 {
     }
     match arguments.command {
         Command::Send(arguments) => {
-            let interrupt = match Interrupt::install() {
-                Ok(interrupt) => interrupt,
-                Err(error) => {
-                    return complain_with(FAILED, &format_args!("cannot watch for Ctrl-C: {error}"));
-                }
+            let way = match arguments.way() {
+                Ok(way) => way,
+                Err(complaint) => return complain_with(WRONG_USAGE, &complaint),
             };
-            match send::run(&arguments, &interrupt) {
-                Ok(()) => 0,
-                Err(error @ SendError::Interrupted) => complain_with(interrupt.exit_code(), &error),
-                Err(error) => complain_with(FAILED, &error),
-            }
+            until_interrupted(|interrupt| match way {
+                Way::Emulated(nic) => conclude(send::run(&arguments, nic, interrupt), interrupt),
+                Way::InSlot(slot) => conclude(network::send(&arguments, &slot, interrupt), interrupt),
+            })
+        }
+        Command::Recv(arguments) => match arguments.network.settings(arguments.mtu) {
+            Ok(settings) => until_interrupted(|interrupt| {
+                conclude(network::recv(&arguments, &settings, interrupt), interrupt)
+            }),
+            Err(complaint) => complain_with(WRONG_USAGE, &complaint),
+        },
+        Command::Ping(arguments) => match arguments.network.settings(ORDINARY_MTU) {
+            Ok(settings) => until_interrupted(|interrupt| {
+                conclude(network::ping(&arguments, &settings, interrupt), interrupt)
+            }),
+            Err(complaint) => complain_with(WRONG_USAGE, &complaint),
+        },
+        Command::Stats(arguments) => {
+            until_interrupted(|interrupt| conclude(stats::run(&arguments, interrupt), interrupt))
         }
         Command::Bind(BindArguments { address, force }) => {
             report(admin::bind(&System::here(), address, force).map(|bound| bound.to_string()))
@@ -94,6 +111,23 @@ fn dispatch(arguments: Arguments) -> u8 {
             Ok(rate) => print(format!("{rate:.3}\n").as_bytes()),
             Err(error) => complain_with(FAILED, &format_args!("memcpy could not be measured: {error}")),
         },
+    }
+}
+
+/// Runs what Ctrl-C can end in good order.
+fn until_interrupted(command: impl FnOnce(&Interrupt) -> u8) -> u8 {
+    match Interrupt::install() {
+        Ok(interrupt) => command(&interrupt),
+        Err(error) => complain_with(FAILED, &format_args!("cannot watch for Ctrl-C: {error}")),
+    }
+}
+
+/// The exit code of such a command: after a signal, that of the signal.
+fn conclude(result: Result<(), impl Display>, interrupt: &Interrupt) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(error) if interrupt.raised() => complain_with(interrupt.exit_code(), &error),
+        Err(error) => complain_with(FAILED, &error),
     }
 }
 

@@ -122,10 +122,10 @@ impl Drop for Partial {
 }
 
 impl Output {
-    /// Opens the place for `length` bytes of `input`.
+    /// Opens the place for `length` bytes, of `input` where they come from a file.
     pub(crate) fn open(
         path: &Path,
-        input: &Fingerprint,
+        input: Option<&Fingerprint>,
         length: u64,
         interrupt: &Interrupt,
     ) -> Result<Self, OutputError> {
@@ -143,7 +143,7 @@ impl Output {
         if kind.is_dir() {
             Err(OutputError::Folder { path: name() })
         } else if kind.is_file() {
-            if Fingerprint::of(&metadata).same_file(input) {
+            if input.is_some_and(|input| Fingerprint::of(&metadata).same_file(input)) {
                 return Err(OutputError::IsTheInput { path: name() });
             }
             if is_standard_output(&metadata) {
@@ -388,7 +388,7 @@ mod tests {
     }
 
     fn open(path: &Path, length: u64) -> Result<Output, OutputError> {
-        Output::open(path, &input().1, length, &Interrupt::default())
+        Output::open(path, Some(&input().1), length, &Interrupt::default())
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -450,7 +450,7 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(file.path(), &link).unwrap();
         for path in [file.path(), &link] {
-            let refused = Output::open(path, &fingerprint, 0, &Interrupt::default()).unwrap_err();
+            let refused = Output::open(path, Some(&fingerprint), 0, &Interrupt::default()).unwrap_err();
             assert!(matches!(refused, OutputError::IsTheInput { .. }), "{refused}");
         }
     }
@@ -502,7 +502,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
         let interrupt = Interrupt::default();
         interrupt.flag().store(true, std::sync::atomic::Ordering::Relaxed);
-        let refused = Output::open(&path, &input().1, 0, &interrupt).unwrap_err();
+        let refused = Output::open(&path, Some(&input().1), 0, &interrupt).unwrap_err();
         assert!(matches!(refused, OutputError::Interrupted), "{refused}");
     }
 

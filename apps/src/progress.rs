@@ -13,6 +13,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const TICK: Duration = Duration::from_millis(100);
 const LAYOUT: &str = "{msg} {wide_bar} {percent:>3} %  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
 
+/// Where nobody knows how much will come.
+const LAYOUT_ENDLESS: &str = "{msg} {spinner}  {decimal_bytes}  {decimal_bytes_per_sec}";
+
 /// A bar that goes when it is dropped.
 pub(crate) struct Progress {
     done: Arc<AtomicU64>,
@@ -20,8 +23,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Shows `length` bytes under a word such as "sending", if there is a terminal to show it on.
-    pub(crate) fn begin(doing: &'static str, length: u64) -> Self {
+    /// Shows `length` bytes under a word such as "sending", if there is a terminal to show it on. Without a length it
+    /// shows how many there are by now.
+    pub(crate) fn begin(doing: &'static str, length: Option<u64>) -> Self {
         let done = Arc::new(AtomicU64::new(0));
         let ticker = stderr()
             .is_terminal()
@@ -48,14 +52,15 @@ impl Drop for Progress {
 
 fn start_ticker(
     doing: &'static str,
-    length: u64,
+    length: Option<u64>,
     done: &Arc<AtomicU64>,
 ) -> Option<(Arc<AtomicBool>, JoinHandle<()>)> {
     let end = Arc::new(AtomicBool::new(false));
     let (done, until) = (Arc::clone(done), Arc::clone(&end));
-    let style = ProgressStyle::with_template(LAYOUT).ok()?.progress_chars("=> ");
+    let layout = if length.is_some() { LAYOUT } else { LAYOUT_ENDLESS };
+    let style = ProgressStyle::with_template(layout).ok()?.progress_chars("=> ");
     let ticker = thread::Builder::new().name("progress".into()).spawn(move || {
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
         bar.set_style(style);
         bar.set_message(doing);
         while !until.load(Ordering::Relaxed) {
@@ -73,14 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_layout_is_one_that_indicatif_understands() {
-        assert!(ProgressStyle::with_template(LAYOUT).is_ok());
+    fn the_layouts_are_ones_that_indicatif_understands() {
+        for layout in [LAYOUT, LAYOUT_ENDLESS] {
+            assert!(ProgressStyle::with_template(layout).is_ok());
+        }
     }
 
     #[test]
     fn a_ticker_ends_when_the_bar_is_dropped() {
         let done = Arc::new(AtomicU64::new(5));
-        let ticker = start_ticker("testing", 10, &done);
+        let ticker = start_ticker("testing", Some(10), &done);
         assert!(ticker.is_some());
         let progress = Progress { done, ticker };
         assert_eq!(progress.counter().load(Ordering::Relaxed), 5);

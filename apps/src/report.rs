@@ -3,6 +3,9 @@
 //! Names and meanings are a promise to scripts: fields may be added, none renamed. GB are 10⁹ bytes. A rate for a file
 //! of no bytes is 0.
 
+use std::fmt::Display;
+use std::io::{self, Write};
+
 use serde::Serialize;
 
 use crate::hash::Sha256Sum;
@@ -150,7 +153,33 @@ impl Report {
     }
 }
 
-fn ratio(amount: f64, per: f64) -> f64 {
+/// Prints a report, in words or as one JSON object; on stderr where standard output is taken. A reader that went away
+/// (`| head`) is no reason for a panic.
+pub(crate) fn print(
+    words: &impl Display,
+    object: &impl Serialize,
+    json: bool,
+    to_stderr: bool,
+) -> io::Result<()> {
+    let text = if json {
+        let mut text = serde_json::to_string_pretty(object).map_err(io::Error::other)?;
+        text.push('\n');
+        text
+    } else {
+        words.to_string()
+    };
+    if to_stderr {
+        return io::stderr().write_all(text.as_bytes());
+    }
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// `amount` by `per`; 0 where that is nothing.
+pub(crate) fn ratio(amount: f64, per: f64) -> f64 {
     if per > 0.0 { amount / per } else { 0.0 }
 }
 

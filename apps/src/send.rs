@@ -1,4 +1,4 @@
-//! `pagewire send`: checks, transfer, proof, report.
+//! `pagewire send` over emulated NICs: checks, transfer, proof, report.
 //!
 //! 1. Everything a person can get wrong is looked at before anything is built.
 //! 2. The transfer runs; each byte that arrives is hashed, and written where `--output` says.
@@ -7,7 +7,7 @@
 //! 4. Only then does the output get its name, and the report is printed.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 
 use pagewire_nic::dma::ReadLease;
 
@@ -19,9 +19,9 @@ use crate::interrupt::Interrupt;
 use crate::memcpy;
 use crate::output::{Output, OutputError};
 use crate::progress::Progress;
-use crate::report::{Proof, Report, Setup};
+use crate::report::{self, Proof, Report, Setup};
 use crate::summary::{Summary, count};
-use crate::transfer::{self, Outcome, Plan, Sink, TransferError};
+use crate::transfer::{self, NicModel, Outcome, Plan, Sink, TransferError};
 
 /// From this many bytes on, the summary in words says what memcpy would take; `--json` always does.
 const WORTH_COMPARING: u64 = 256 << 20;
@@ -66,8 +66,8 @@ pub(crate) enum SendError {
 }
 
 /// Runs the command. `Ok` means that every byte was verified.
-pub(crate) fn run(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendError> {
-    let done = carry(arguments, interrupt);
+pub(crate) fn run(arguments: &SendArguments, nic: NicModel, interrupt: &Interrupt) -> Result<(), SendError> {
+    let done = carry(arguments, nic, interrupt);
     // Whatever else went wrong after a signal, the signal is the reason.
     if interrupt.raised() {
         Err(SendError::Interrupted)
@@ -76,11 +76,11 @@ pub(crate) fn run(arguments: &SendArguments, interrupt: &Interrupt) -> Result<()
     }
 }
 
-fn carry(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendError> {
+fn carry(arguments: &SendArguments, nic: NicModel, interrupt: &Interrupt) -> Result<(), SendError> {
     let input = Input::open(&arguments.file)?;
     let declared = input.declared_len();
     let output = match &arguments.output {
-        Some(path) => Some(Output::open(path, &input.before, declared, interrupt)?),
+        Some(path) => Some(Output::open(path, Some(&input.before), declared, interrupt)?),
         None => None,
     };
     if arguments.json && output.as_ref().is_some_and(Output::shares_stdout) {
@@ -96,7 +96,7 @@ fn carry(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendErr
         None => None,
     };
 
-    let setup = setup(arguments);
+    let setup = setup(arguments, nic);
     let mut receiver = Receiver {
         hash: Xxh3::new(),
         output,
@@ -117,16 +117,16 @@ fn carry(arguments: &SendArguments, interrupt: &Interrupt) -> Result<(), SendErr
     let compare = arguments.json || declared >= WORTH_COMPARING;
     let memcpy = if compare { memcpy::measure_apart() } else { None };
     let report = Report::new(&input, &setup, outcome, &proof, memcpy);
-    print(&report, arguments.json, print_to_stderr).map_err(SendError::Print)?;
+    report::print(&Summary(&report), &report, arguments.json, print_to_stderr).map_err(SendError::Print)?;
     match failure {
         Some(failure) => Err(failure),
         None => Ok(()),
     }
 }
 
-fn setup(arguments: &SendArguments) -> Setup {
+fn setup(arguments: &SendArguments, nic: NicModel) -> Setup {
     Setup {
-        nic: arguments.nic.into(),
+        nic,
         mode: arguments.mode.into(),
         mtu: arguments.mtu,
         tso: arguments.tso == Switch::On,
@@ -167,7 +167,7 @@ fn transfer(
         count(declared_len, "byte"),
         input.path.display()
     );
-    let progress = Progress::begin("sending", declared_len);
+    let progress = Progress::begin("sending", Some(declared_len));
     let result = transfer::run(plan, receiver, progress.counter(), interrupt.flag());
     drop(progress);
     tracing::info!("the transfer has ended");
@@ -268,7 +268,7 @@ fn read(
     with_sha256: bool,
     interrupt: &Interrupt,
 ) -> io::Result<(Content, Option<Sha256Sum>)> {
-    let progress = Progress::begin("verifying", length);
+    let progress = Progress::begin("verifying", Some(length));
     hash::of_file(file, length, with_sha256, progress.counter(), interrupt)
 }
 
@@ -285,24 +285,5 @@ impl Sink for Receiver {
             Some(output) => output.write(bytes),
             None => Ok(()),
         }
-    }
-}
-
-/// A reader that went away (`| head`) is no reason for a panic.
-fn print(report: &Report, json: bool, to_stderr: bool) -> io::Result<()> {
-    let text = if json {
-        let mut object = serde_json::to_string_pretty(report).map_err(io::Error::other)?;
-        object.push('\n');
-        object
-    } else {
-        Summary(report).to_string()
-    };
-    if to_stderr {
-        return io::stderr().write_all(text.as_bytes());
-    }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
     }
 }

@@ -89,7 +89,8 @@ impl Display for Summary<'_> {
     }
 }
 
-fn line(f: &mut Formatter<'_>, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
+/// One line of a summary.
+pub(crate) fn line(f: &mut Formatter<'_>, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
     writeln!(f, "  {name:<18}{value}")
 }
 
@@ -101,7 +102,8 @@ fn rates(report: &Report) -> String {
     }
 }
 
-fn time(seconds: f64) -> String {
+/// `12.345 ms`, `1.234 s`
+pub(crate) fn time(seconds: f64) -> String {
     if seconds < 1.0 {
         format!("{:.3} ms", seconds * 1e3)
     } else {

@@ -2,18 +2,26 @@
 //! file of its own.
 
 mod admin;
+mod network;
+mod random;
 mod send;
+mod slot;
 
 use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use admin::{BindArguments, DoctorArguments, ListArguments, UnbindArguments};
-pub(crate) use send::{SendArguments, Switch};
+pub(crate) use send::{InSlotSend, SendArguments, Switch, Way};
+pub(crate) use slot::{PingArguments, RecvArguments, StatsArguments};
 
 const EXAMPLES: &str = "\
 Examples:
   pagewire send README.md                      send a file, check every byte, print what it cost
   pagewire send README.md --pcap wire.pcap     record the frames, for Wireshark or tshark
+  pagewire send README.md --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --to 192.168.1.9:5001
+                                               send it over a real NIC, to anybody's TCP
+  pagewire recv --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --listen 5001 --output FILE
+                                               receive a file
   pagewire send --help                         every option, with examples
   pagewire doctor                              what this machine lacks for real NICs
   pagewire list                                its NICs, and how to use each
@@ -41,9 +49,21 @@ pub(crate) struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send a file over an emulated NIC to an embedded receiver and verify what arrives
+    /// Send a file: over an emulated NIC to an embedded receiver, or over a NIC in a slot to anybody
     #[command(after_help = send::EXAMPLES)]
     Send(SendArguments),
+
+    /// Receive a file over a NIC in a slot, from anybody's TCP
+    #[command(after_help = slot::RECV_EXAMPLES)]
+    Recv(RecvArguments),
+
+    /// Ask a host for echoes, over a NIC in a slot
+    #[command(after_help = slot::PING_EXAMPLES)]
+    Ping(PingArguments),
+
+    /// Show what a running pagewire has counted on its NIC
+    #[command(after_help = slot::STATS_EXAMPLES)]
+    Stats(StatsArguments),
 
     /// Take a NIC from the kernel's driver, for pagewire (vfio-pci)
     #[command(after_help = admin::BIND_EXAMPLES)]

@@ -1,8 +1,14 @@
 //! What `pagewire send` may be told.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum, ValueHint};
+use pagewire::live::Settings;
+use pagewire_bus::PciAddress;
+use pagewire_stack::IpEndpoint;
+
+use super::network::{InSlot, NetworkArguments, endpoint};
 
 use crate::transfer::{Impairments, Mode, NicModel, SanitizerLevel};
 
@@ -17,15 +23,21 @@ Examples:
   pagewire send README.md --pcap wire.pcap         then: tshark -r wire.pcap
   pagewire send big.iso --output copy.iso          keep what arrived, once it is verified
   pagewire send big.iso --json                     one JSON object on stdout, for scripts
+  pagewire send big.iso --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --to 192.168.1.9:5001
+                                                   over a NIC in a slot; there: nc -l 5001 > big.iso
 
-What happens:
+What happens with an emulated NIC:
   Two machines are built in this process: each has smoltcp as TCP, a driver and an emulated
   NIC, and a cable joins them. The file goes from its page-cache pages into the sender's
   descriptors. The receiver hashes every byte as it arrives (XXH3-128), and the hash is
   compared with the file's.
 
+What happens with a NIC in a slot:
+  pagewire drives it through VFIO, as the machine that --ip or --dhcp says, and sends the file to
+  whoever listens at --to. It ends well when the peer has acknowledged every byte.
+
 Exit codes:
-  0    every byte arrived and was verified, and the device saw no rule broken
+  0    every byte arrived and was verified (acknowledged, by a peer on a network)
   1    something failed: one sentence on stderr says what and what to do
   2    the command line is wrong
   70   a fault in pagewire itself
@@ -38,9 +50,16 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
-    /// The NIC at both ends: ixgbe is Intel's 82599 (10 Gbit/s), e1000 the 82540EM (1 Gbit/s)
-    #[arg(long, value_enum, default_value_t = NicChoice::Ixgbe)]
-    pub(crate) nic: NicChoice,
+    /// The emulated NIC at both ends (ixgbe: Intel's 82599, e1000: the 82540EM), or one in a slot: vfio:0000:00:03.0
+    #[arg(long, default_value = "ixgbe")]
+    pub(crate) nic: SendNic,
+
+    /// The peer, for a NIC in a slot: an address and a TCP port
+    #[arg(long, value_name = "HOST:PORT", value_parser = endpoint)]
+    pub(crate) to: Option<IpEndpoint>,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
 
     /// How payload reaches the NIC: zero-copy names the file's pages, copy reads and copies as others do
     #[arg(long, value_enum, default_value_t = ModeChoice::ZeroCopy)]
@@ -95,7 +114,66 @@ pub(crate) struct SendArguments {
     pub(crate) json: bool,
 }
 
+/// Which way a file goes, and that nothing was asked for which is of no use there.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Over emulated NICs, within this process.
+    Emulated(NicModel),
+    /// Over a NIC in a slot.
+    InSlot(InSlotSend),
+}
+
+/// A NIC in a slot, and to whom the file goes.
+#[derive(Debug)]
+pub(crate) struct InSlotSend {
+    pub(crate) address: PciAddress,
+    pub(crate) settings: Settings,
+    pub(crate) to: IpEndpoint,
+}
+
 impl SendArguments {
+    /// Which way the file goes; what does not go together is told in a sentence.
+    pub(crate) fn way(&self) -> Result<Way, String> {
+        let address = match self.nic {
+            SendNic::Emulated(_) if self.to.is_some() || self.network.is_given() => {
+                return Err(
+                    "--to, --ip, --gateway, --dhcp, --vlan and --wait are for a NIC in a slot: --nic vfio:ADDRESS \
+                     (`pagewire list` shows them)"
+                        .into(),
+                );
+            }
+            SendNic::Emulated(choice) => return Ok(Way::Emulated(choice.into())),
+            SendNic::InSlot(InSlot(address)) => address,
+        };
+        let on_emulated = [
+            ("--output", self.output.is_some()),
+            ("--pcap", self.pcap.is_some()),
+            (
+                "--loss, --duplicate, --reorder and --corrupt",
+                !self.impairments().is_none(),
+            ),
+            ("--virtual-time", self.virtual_time),
+            ("--sanitizer", self.sanitizer != SanitizerChoice::On),
+        ];
+        if let Some((option, _)) = on_emulated.iter().find(|(_, given)| *given) {
+            return Err(format!(
+                "{option}: this is for emulated NICs; leave it out, or choose --nic ixgbe"
+            ));
+        }
+        let Some(to) = self.to else {
+            return Err(
+                "a NIC in a slot sends to somebody: --to HOST:PORT, such as --to 192.168.1.9:5001".into(),
+            );
+        };
+        let mut settings = self.network.settings(self.mtu)?;
+        settings.stack.segmentation_offload = self.tso == Switch::On;
+        Ok(Way::InSlot(InSlotSend {
+            address,
+            settings,
+            to,
+        }))
+    }
+
     /// The wire that was asked for.
     pub(crate) fn impairments(&self) -> Impairments {
         Impairments {
@@ -109,6 +187,37 @@ impl SendArguments {
 }
 
 /// `--nic`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendNic {
+    /// One at each end, in this process.
+    Emulated(NicChoice),
+    /// One that is there.
+    InSlot(InSlot),
+}
+
+impl FromStr for SendNic {
+    type Err = String;
+
+    fn from_str(words: &str) -> Result<Self, String> {
+        if let Some(slot) = InSlot::read(words) {
+            return slot.map(Self::InSlot);
+        }
+        NicChoice::from_str(words, false)
+            .map(Self::Emulated)
+            .map_err(|_| {
+                let names = NicChoice::value_variants()
+                    .iter()
+                    .filter_map(NicChoice::to_possible_value);
+                let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+                format!(
+                    "the emulated NICs are {}; one in a slot is vfio:0000:00:03.0",
+                    names.join(", ")
+                )
+            })
+    }
+}
+
+/// An emulated NIC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NicChoice {
     /// Intel 82599, 10 Gbit/s
@@ -147,6 +256,16 @@ impl From<NicChoice> for NicModel {
         match choice {
             NicChoice::Ixgbe => NicModel::Ixgbe,
             NicChoice::E1000 => NicModel::E1000,
+        }
+    }
+}
+
+impl ModeChoice {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ZeroCopy => "zero-copy",
+            Self::Copy => "copy",
         }
     }
 }
@@ -198,7 +317,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_fast_path_on_a_perfect_wire() {
         let arguments = send(&[]).unwrap();
-        assert_eq!(arguments.nic, NicChoice::Ixgbe);
+        assert_eq!(arguments.nic, SendNic::Emulated(NicChoice::Ixgbe));
         assert_eq!(arguments.mode, ModeChoice::ZeroCopy);
         assert_eq!(arguments.tso, Switch::On);
         assert_eq!(arguments.mtu, 1500);
@@ -242,6 +361,33 @@ mod tests {
         }
         for bad in ["0", "575", "9001", "65536", "-1", "1500.0"] {
             assert_eq!(send(&["--mtu", bad]).unwrap_err().exit_code(), 2, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_nic_in_a_slot_has_an_address_and_a_peer_and_nothing_of_the_emulated_ones() {
+        let slot = [
+            "--nic",
+            "vfio:00:03.0",
+            "--ip",
+            "10.0.0.1/24",
+            "--to",
+            "10.0.0.2:5001",
+        ];
+        let way = |words: &[&str]| send(words).unwrap().way();
+        assert!(matches!(way(&slot), Ok(Way::InSlot(_))));
+        assert!(matches!(way(&[]), Ok(Way::Emulated(_))));
+        for (words, told) in [
+            (&slot[..4], "--to"),
+            (&[&slot[..2], &slot[4..]].concat(), "--ip"),
+            (&[&slot[..], &["--loss", "0.1"]].concat(), "--loss"),
+            (&[&slot[..], &["--virtual-time"]].concat(), "--virtual-time"),
+            (&[&slot[..], &["--output", "x"]].concat(), "--output"),
+            (&slot[2..4], "vfio:ADDRESS"),
+            (&["--wait", "polling"], "vfio:ADDRESS"),
+        ] {
+            let told_of = way(words).unwrap_err();
+            assert!(told_of.contains(told), "{words:?}: {told_of}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pagewire_bus::{Function, Identity};
 use pagewire_nic::port::SleepDelay;
-use pagewire_nic::{e1000, ixgbe};
+use pagewire_nic::{e1000, e1000e, ixgbe};
 
 use super::{Application, LiveError, Observer, Outcome, Settings, engine, machine};
 
@@ -13,16 +13,23 @@ use super::{Application, LiveError, Observer, Outcome, Settings, engine, machine
 pub enum Driver {
     /// For the 82540EM.
     E1000,
+    /// For the 82574L.
+    E1000e,
     /// For the 82599.
     Ixgbe,
 }
 
 /// Vendor, device, and who drives it.
-const KNOWN: [(u16, u16, Driver); 2] = [
+const KNOWN: [(u16, u16, Driver); 3] = [
     (
         pagewire_spec::VENDOR_ID,
         pagewire_spec::e1000::DEVICE_ID,
         Driver::E1000,
+    ),
+    (
+        pagewire_spec::VENDOR_ID,
+        pagewire_spec::e1000e::DEVICE_ID,
+        Driver::E1000e,
     ),
     (
         pagewire_spec::VENDOR_ID,
@@ -46,6 +53,7 @@ impl Driver {
     pub const fn name(self) -> &'static str {
         match self {
             Self::E1000 => "e1000",
+            Self::E1000e => "e1000e",
             Self::Ixgbe => "ixgbe",
         }
     }
@@ -79,6 +87,10 @@ pub(super) fn run<F: Function, A: Application>(
     match driver {
         Driver::E1000 => {
             let opened = e1000::open(function, &config, delay).map_err(refused)?;
+            engine::run(driver, opened, mapper, settings, application, observer)
+        }
+        Driver::E1000e => {
+            let opened = e1000e::open(function, &config, delay).map_err(refused)?;
             engine::run(driver, opened, mapper, settings, application, observer)
         }
         Driver::Ixgbe => {

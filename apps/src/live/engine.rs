@@ -167,6 +167,11 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
                 cause: "its registers read as ones",
             });
         }
+        if (self.observer.wanted_back)() {
+            return Err(LiveError::Removed {
+                cause: "the system has asked for it back",
+            });
+        }
         Ok(())
     }
 

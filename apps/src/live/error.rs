@@ -82,6 +82,14 @@ pub enum LiveError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// It could not even be asked.
+    #[error(
+        "nobody tells the Ethernet address of {remote}, or of the gateway on the way: see that it is up, on this network and on this VLAN"
+    )]
+    NoNeighbour {
+        /// The peer.
+        remote: IpEndpoint,
+    },
     /// Nobody listens there.
     #[error("{remote} refused the connection: start the receiver first, and check the port")]
     Refused {

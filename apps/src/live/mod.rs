@@ -67,6 +67,8 @@ pub struct Observer<'a> {
     pub progress: &'a AtomicU64,
     /// Is told what a person should know while it goes on.
     pub tell: &'a (dyn Fn(Notice) + Sync),
+    /// Whether the system wants the NIC back: somebody unbinds it, or takes it out.
+    pub wanted_back: &'a dyn Fn() -> bool,
     /// What was counted, as of a second ago at most.
     pub board: &'a Mutex<Option<Counters>>,
 }

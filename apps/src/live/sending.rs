@@ -7,13 +7,13 @@ use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::{MappedFile, Source};
 use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpEndpoint, Stack, State, TransmitRing};
 
+use crate::copying::Copying;
+use crate::transfer::Mode;
+
 use super::{Application, LiveError, Notice, Observer, Turn};
 
 /// How long the peer may take to answer the first SYN.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// How long no byte may be acknowledged. A link that is down for minutes is survived: smoltcp's retransmission time-out
-/// backs off to a minute, and this is several of those.
-const STALL: Duration = Duration::from_secs(300);
 /// How long the peer may take to close its side, once it has acknowledged everything: it shall find us there.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -23,11 +23,12 @@ pub struct Sending {
     remote: IpEndpoint,
     file: Option<File>,
     declared: u64,
+    mode: Mode,
+    /// Where payload is copied: what is still to be read.
+    copying: Option<Copying>,
     connection: Option<ConnectionId>,
     acknowledged: u64,
     began: Instant,
-    /// When the last byte was acknowledged.
-    last_move: Instant,
     /// When the FIN was acknowledged: all is done but for the peer's own FIN.
     ended: Option<Instant>,
 }
@@ -35,15 +36,16 @@ pub struct Sending {
 impl Sending {
     /// Sends `file`, which holds `declared` bytes, to `remote`.
     #[must_use]
-    pub fn new(remote: IpEndpoint, file: File, declared: u64) -> Self {
+    pub fn new(remote: IpEndpoint, file: File, declared: u64, mode: Mode) -> Self {
         Self {
             remote,
             file: Some(file),
             declared,
+            mode,
+            copying: None,
             connection: None,
             acknowledged: 0,
             began: Instant::ZERO,
-            last_move: Instant::ZERO,
             ended: None,
         }
     }
@@ -60,6 +62,7 @@ impl Sending {
                 cause: error.to_string(),
             },
             Failure::Refused => LiveError::Refused { remote: self.remote },
+            Failure::NoNeighbour => LiveError::NoNeighbour { remote: self.remote },
             other => LiveError::Reset {
                 done: self.acknowledged,
                 of: self.declared.to_string(),
@@ -76,16 +79,24 @@ impl Application for Sending {
         observer: &Observer<'_>,
         now: Instant,
     ) -> Result<(), LiveError> {
-        let source = match self.file.take() {
-            Some(file) => by_reference(stack, file, self.declared)?,
-            None => return Ok(()),
+        let Some(file) = self.file.take() else {
+            return Ok(());
         };
-        tell_fallbacks(stack, observer);
-        let id = stack.connect(self.remote, TransmitRing::Phantom, now)?;
-        stack.send(id, source);
-        stack.finish(id);
-        self.connection = Some(id);
-        (self.began, self.last_move) = (now, now);
+        self.began = now;
+        match self.mode {
+            Mode::ZeroCopy => {
+                let source = by_reference(stack, file, self.declared)?;
+                tell_fallbacks(stack, observer);
+                let id = stack.connect(self.remote, TransmitRing::Phantom, now)?;
+                self.connection = Some(id);
+                stack.send(id, source);
+                stack.finish(id);
+            }
+            Mode::Copy => {
+                self.connection = Some(stack.connect(self.remote, TransmitRing::Real, now)?);
+                self.copying = Some(Copying::new(file, self.declared));
+            }
+        }
         Ok(())
     }
 
@@ -95,12 +106,22 @@ impl Application for Sending {
         observer: &Observer<'_>,
         now: Instant,
     ) -> Result<Turn, LiveError> {
-        let Some(status) = self.connection.and_then(|id| stack.status(id)) else {
+        let Some(id) = self.connection else {
+            return Ok(Turn::Done);
+        };
+        if let Some(copying) = &mut self.copying {
+            let all = copying.fill(stack, id);
+            observer.progress.store(copying.read(), Ordering::Relaxed);
+            if all.map_err(|cause| LiveError::Source { cause })? {
+                self.copying = None;
+                stack.finish(id);
+            }
+        }
+        let Some(status) = stack.status(id) else {
             return Ok(Turn::Done);
         };
         if status.acknowledged > self.acknowledged {
             self.acknowledged = status.acknowledged;
-            self.last_move = now;
             tell_fallbacks(stack, observer);
             observer.progress.store(self.acknowledged, Ordering::Relaxed);
         }
@@ -120,25 +141,17 @@ impl Application for Sending {
             self.ended = Some(now);
             return Ok(Turn::Going { until: Some(now) });
         }
-        let limit = if status.state == State::SynSent {
-            CONNECT_LIMIT
-        } else {
-            STALL
-        };
-        let until = self.last_move + limit;
+        // Once they talk, the stack has the patience.
+        if status.state != State::SynSent {
+            return Ok(Turn::Going { until: None });
+        }
+        let until = self.began + CONNECT_LIMIT;
         if now < until {
             return Ok(Turn::Going { until: Some(until) });
         }
-        Err(if status.state == State::SynSent {
-            LiveError::NoAnswer {
-                remote: self.remote,
-                seconds: limit.secs(),
-            }
-        } else {
-            LiveError::Stalled {
-                seconds: limit.secs(),
-                done: self.acknowledged,
-            }
+        Err(LiveError::NoAnswer {
+            remote: self.remote,
+            seconds: CONNECT_LIMIT.secs(),
         })
     }
 

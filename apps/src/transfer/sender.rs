@@ -1,28 +1,21 @@
 //! The sending end: connects, promises the file, and waits until its last byte is acknowledged.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::sync::atomic::Ordering;
 
 use pagewire_stack::source::{LeaseState, MappedFile, Source};
 use pagewire_stack::{ConnectionId, Failure, Instant, IpEndpoint, Progress, State, TransmitRing};
 
 use super::machine::{End, Family, Machine};
 use super::{Mode, PORT, Plan, TransferError};
+use crate::copying::Copying;
 
 /// A machine that sends one file.
 pub(super) struct Sender<F: Family> {
     pub(super) machine: Machine<F>,
     connection: ConnectionId,
+    declared: u64,
     /// For a copying sender: what is still to be read.
     copying: Option<Copying>,
-}
-
-/// A file that is read into the socket's ring, as a program on an ordinary stack would.
-struct Copying {
-    file: File,
-    next: u64,
-    len: u64,
 }
 
 impl<F: Family> Sender<F> {
@@ -50,19 +43,13 @@ impl<F: Family> Sender<F> {
                     .stack
                     .connect(remote, TransmitRing::Real, Instant::ZERO)
                     .map_err(open)?;
-                (
-                    connection,
-                    Some(Copying {
-                        file,
-                        next: 0,
-                        len: plan.declared_len,
-                    }),
-                )
+                (connection, Some(Copying::new(file, plan.declared_len)))
             }
         };
         let sender = Self {
             machine,
             connection,
+            declared: plan.declared_len,
             copying,
         };
         sender.tell_fallbacks();
@@ -95,8 +82,8 @@ impl<F: Family> Sender<F> {
                 cause: error.to_string(),
             }),
             Some(other) => Err(TransferError::Reset {
-                received: 0,
-                declared: 0,
+                received: status.acknowledged,
+                declared: self.declared,
                 cause: other.to_string(),
             }),
             None => Ok(matches!(
@@ -116,31 +103,10 @@ impl<F: Family> Sender<F> {
         let Some(copying) = &mut self.copying else {
             return Ok(());
         };
-        let copied = self.machine.stack.copied_counter();
-        let mut failure = None;
-        while copying.next < copying.len {
-            let written = self.machine.stack.write(self.connection, |ring| {
-                let len = (ring.len() as u64).min(copying.len - copying.next) as usize;
-                match copying.file.read_at(&mut ring[..len], copying.next) {
-                    Ok(0) => {
-                        failure = Some(format!("it now ends at byte {}", copying.next));
-                        0
-                    }
-                    Ok(read) => read,
-                    Err(error) => {
-                        failure = Some(error.to_string());
-                        0
-                    }
-                }
-            });
-            if let Some(cause) = failure {
-                return Err(TransferError::Source { cause });
-            }
-            if written == 0 {
-                return Ok(());
-            }
-            copied.fetch_add(written as u64, Ordering::Relaxed);
-            copying.next += written as u64;
+        match copying.fill(&mut self.machine.stack, self.connection) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(cause) => return Err(TransferError::Source { cause }),
         }
         self.copying = None;
         self.machine.stack.finish(self.connection);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pagewire::live::{
     self, Counters, LiveError, Notice, Observer, Outcome, Receiving, Sending, Settings, Waiting,
 };
-use pagewire::transfer::Sink;
+use pagewire::transfer::{Mode, Sink};
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::sanitizer::Level;
 use pagewire_emu::schedule::Threaded;
@@ -75,6 +75,7 @@ impl Bench {
 #[derive(Default)]
 pub(crate) struct Watcher {
     pub(crate) stop: AtomicBool,
+    pub(crate) wanted_back: AtomicBool,
     pub(crate) progress: AtomicU64,
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) board: Mutex<Option<Counters>>,
@@ -87,6 +88,7 @@ impl Watcher {
             stop: &self.stop,
             progress: &self.progress,
             tell: &tell,
+            wanted_back: &|| self.wanted_back.load(Ordering::Relaxed),
             board: &self.board,
         })
     }
@@ -137,7 +139,12 @@ pub(crate) fn send(
     to: u8,
     watcher: &Watcher,
 ) -> Result<Outcome, LiveError> {
-    let mut sending = Sending::new(IpEndpoint::new(address(to), PORT), file, len as u64);
+    let mut sending = Sending::new(
+        IpEndpoint::new(address(to), PORT),
+        file,
+        len as u64,
+        Mode::ZeroCopy,
+    );
     let nic = Arc::new(bench.near.clone());
     watcher.watch(|observer| live::run(nic, &settings(1), &mut sending, observer))
 }

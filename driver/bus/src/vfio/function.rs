@@ -22,7 +22,7 @@ use crate::{
 pub struct VfioFunction {
     device: Arc<Device>,
     identity: Identity,
-    mapper: Arc<VfioMapper<Arc<Device>>>,
+    mapper: Arc<VfioMapper>,
     interrupts: Interrupts,
     removal: Option<Removal>,
 }

@@ -1,0 +1,211 @@
+//! `pagewire recv`: one stream from whoever connects, kept in a file.
+//!
+//! Bytes are hashed as they arrive, and the file is read back before it gets its name: what stands under that name is what
+//! arrived, up to the peer's FIN.
+
+use std::fmt::{self, Display, Formatter};
+use std::io;
+
+use pagewire::live::{LiveError, Outcome, Receiving, Settings};
+use pagewire::transfer::Sink;
+use serde::Serialize;
+
+use super::{NetworkError, run, unless_interrupted};
+use crate::arguments::RecvArguments;
+use crate::counts::Counts;
+use crate::hash::{self, Sha256Stream, Xxh3};
+use crate::interrupt::Interrupt;
+use crate::output::{Output, OutputError};
+use crate::progress::Progress;
+use crate::report::{self, ratio};
+use crate::summary::{count, line, time};
+
+/// Runs the command. `Ok` means that the stream ended and all of it is kept.
+pub(crate) fn recv(
+    arguments: &RecvArguments,
+    settings: &Settings,
+    interrupt: &Interrupt,
+) -> Result<(), NetworkError> {
+    let kept = unless_interrupted(keep(arguments, settings, interrupt), interrupt)?;
+    report::print(&kept, &kept, arguments.json, kept.to_stderr).map_err(NetworkError::Print)
+}
+
+fn keep(arguments: &RecvArguments, settings: &Settings, interrupt: &Interrupt) -> Result<Kept, NetworkError> {
+    let output = Output::open(&arguments.output, None, 0, interrupt)?;
+    if arguments.json && output.shares_stdout() {
+        return Err(NetworkError::JsonAmongBytes);
+    }
+    let mut arriving = Arriving {
+        xxh3: Xxh3::new(),
+        // What cannot be read back is hashed as it arrives.
+        sha256: output.to_read_back().is_none().then(Sha256Stream::default),
+        output,
+    };
+    let mut receiving = Receiving::new(arguments.listen, &mut arriving);
+    let progress = Progress::begin("receiving", None);
+    let address = arguments.nic.0;
+    let done = run(
+        "recv",
+        address,
+        settings,
+        &mut receiving,
+        progress.counter(),
+        interrupt,
+    );
+    drop(progress);
+    let (bytes, peer) = (
+        receiving.received(),
+        receiving.peer().unwrap_or_default().to_owned(),
+    );
+    let Arriving { xxh3, sha256, output } = arriving;
+    let told = |cause| OutputError::explain(output.path(), cause);
+    let outcome = match done {
+        Err(NetworkError::Live(LiveError::Sink(cause))) => return Err(told(cause).into()),
+        done => done?,
+    };
+    let arrived = xxh3.finish();
+    let sha256 = match (sha256, output.to_read_back()) {
+        (Some(sha256), _) => sha256.finish(),
+        (None, Some(file)) => {
+            let length = file.metadata().map_err(told)?.len();
+            let progress = Progress::begin("verifying", Some(length));
+            let read = hash::of_file(file, length, true, progress.counter(), interrupt);
+            match read.map_err(told)? {
+                (written, Some(sha256)) if written == arrived => sha256,
+                _ => {
+                    let path = output.path().display().to_string();
+                    return Err(OutputError::ReadsBackOtherwise { path }.into());
+                }
+            }
+        }
+        (None, None) => Sha256Stream::default().finish(),
+    };
+    let to_stderr = output.shares_stdout();
+    output.commit()?;
+    Ok(Kept::new(
+        arguments,
+        bytes,
+        peer,
+        &outcome,
+        &sha256.to_string(),
+        arrived.xxh3,
+        to_stderr,
+    ))
+}
+
+/// Where the bytes go.
+struct Arriving {
+    xxh3: Xxh3,
+    sha256: Option<Sha256Stream>,
+    output: Output,
+}
+
+impl Sink for Arriving {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.xxh3.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+        self.output.write(bytes)
+    }
+}
+
+/// A file that was received and what it cost: `--json` prints it, [`Display`] tells it in words. Names and meanings are a
+/// promise to scripts.
+#[derive(Debug, Serialize)]
+struct Kept {
+    file: String,
+    bytes: u64,
+    sha256: String,
+    /// Whether what is kept is what arrived: it is, or there was no report.
+    verified: bool,
+    xxh3_128: String,
+    from: String,
+    address: String,
+    backend: &'static str,
+    mtu: u16,
+    seconds: f64,
+    setup_seconds: f64,
+    gb_per_s: f64,
+    receiver_cpu_s_per_gb: f64,
+    idle_poll_cpu_s_per_gb: f64,
+    #[serde(flatten)]
+    counts: Counts,
+    /// Standard output is where the bytes went: the report goes to stderr.
+    #[serde(skip)]
+    to_stderr: bool,
+}
+
+impl Kept {
+    fn new(
+        arguments: &RecvArguments,
+        bytes: u64,
+        from: String,
+        outcome: &Outcome,
+        sha256: &str,
+        xxh3: u128,
+        to_stderr: bool,
+    ) -> Self {
+        let gigabytes = bytes as f64 / 1e9;
+        Self {
+            file: arguments.output.display().to_string(),
+            bytes,
+            sha256: sha256.to_owned(),
+            verified: true,
+            xxh3_128: format!("{xxh3:032x}"),
+            from,
+            address: arguments.nic.0.to_string(),
+            backend: "vfio",
+            mtu: arguments.mtu,
+            seconds: outcome.seconds,
+            setup_seconds: outcome.setup_seconds,
+            gb_per_s: ratio(gigabytes, outcome.seconds),
+            receiver_cpu_s_per_gb: ratio(outcome.cpu_s, gigabytes),
+            idle_poll_cpu_s_per_gb: ratio(outcome.idle_poll_cpu_s, gigabytes),
+            counts: Counts::from(&outcome.counters),
+            to_stderr,
+        }
+    }
+}
+
+impl Display for Kept {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let counts = &self.counts;
+        writeln!(
+            f,
+            "{}: {} received from {}",
+            self.file,
+            count(self.bytes, "byte"),
+            self.from
+        )?;
+        line(
+            f,
+            "over",
+            format_args!("{} ({}), MTU {}", self.address, counts.nic, self.mtu),
+        )?;
+        line(
+            f,
+            "time",
+            format_args!("{}, {:.3} GB/s", time(self.seconds), self.gb_per_s),
+        )?;
+        line(
+            f,
+            "CPU per GB",
+            format_args!(
+                "{:.4} s, and {:.4} s of polls that found nothing",
+                self.receiver_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb
+            ),
+        )?;
+        let (packets, missed) = (
+            count(counts.rx_packets, "packet"),
+            count(counts.rx_missed, "other"),
+        );
+        line(
+            f,
+            "taken from the NIC",
+            format_args!("{packets}; {missed} missed for want of a buffer"),
+        )?;
+        counts.memory_and_waits(f)?;
+        line(f, "SHA-256", format_args!("{}", self.sha256))
+    }
+}

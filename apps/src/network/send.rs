@@ -1,0 +1,188 @@
+//! `pagewire send` over a NIC in a slot: the file goes to whoever listens at the far end.
+//!
+//! What arrived there nobody here has seen: the peer's TCP has acknowledged every byte, with its checksums, and the file
+//! is still what it was when it was declared. The SHA-256 printed is for comparing with the far end's.
+
+use std::fmt::{self, Display, Formatter};
+
+use pagewire::live::{Outcome, Sending};
+use serde::Serialize;
+
+use super::{NetworkError, run, unless_interrupted};
+use crate::arguments::{InSlotSend, SendArguments};
+use crate::counts::Counts;
+use crate::hash;
+use crate::input::Input;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::report::{self, ratio};
+use crate::summary::{count, line, time};
+
+/// Runs the command. `Ok` means that every byte was acknowledged.
+pub(crate) fn send(
+    arguments: &SendArguments,
+    slot: &InSlotSend,
+    interrupt: &Interrupt,
+) -> Result<(), NetworkError> {
+    let sent = unless_interrupted(carry(arguments, slot, interrupt), interrupt)?;
+    report::print(&sent, &sent, arguments.json, false).map_err(NetworkError::Print)
+}
+
+fn carry(arguments: &SendArguments, slot: &InSlotSend, interrupt: &Interrupt) -> Result<Sent, NetworkError> {
+    let input = Input::open(&arguments.file)?;
+    let path = || input.path.display().to_string();
+    let unreadable = |cause| NetworkError::Unreadable { path: path(), cause };
+    let declared = input.declared_len();
+    let file = input.file.try_clone().map_err(unreadable)?;
+    let mut sending = Sending::new(slot.to, file, declared, arguments.mode.into());
+    let progress = Progress::begin("sending", Some(declared));
+    let done = run(
+        "send",
+        slot.address,
+        &slot.settings,
+        &mut sending,
+        progress.counter(),
+        interrupt,
+    );
+    drop(progress);
+    let outcome = match (done, input.change()) {
+        (Ok(outcome), None) => outcome,
+        (Ok(_), Some(change)) => return Err(NetworkError::Changed { path: path(), change }),
+        (Err(NetworkError::Live(error)), Some(change)) => {
+            let path = path();
+            return Err(NetworkError::LiveOfChanged { error, path, change });
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let progress = Progress::begin("hashing", Some(declared));
+    let hashed = hash::of_file(&input.file, declared, true, progress.counter(), interrupt);
+    drop(progress);
+    let (_, sha256) = hashed.map_err(unreadable)?;
+    Ok(Sent::new(
+        &input,
+        slot,
+        arguments,
+        &outcome,
+        sha256.map(|sum| sum.to_string()),
+    ))
+}
+
+/// A file that was sent and what it cost: `--json` prints it, [`Display`] tells it in words. Names and meanings are a
+/// promise to scripts, as those of the emulated transfer's report.
+#[derive(Debug, Serialize)]
+struct Sent {
+    file: String,
+    /// Bytes that the peer has acknowledged: all.
+    bytes: u64,
+    sha256: Option<String>,
+    /// Null: what the peer has kept is not known here.
+    verified: Option<bool>,
+    to: String,
+    address: String,
+    backend: &'static str,
+    mode: &'static str,
+    mtu: u16,
+    tso: bool,
+    seconds: f64,
+    setup_seconds: f64,
+    gb_per_s: f64,
+    sender_cpu_s_per_gb: f64,
+    idle_poll_cpu_s_per_gb: f64,
+    payload_bytes_copied_by_sender_cpu: u64,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl Sent {
+    fn new(
+        input: &Input,
+        slot: &InSlotSend,
+        arguments: &SendArguments,
+        outcome: &Outcome,
+        sha256: Option<String>,
+    ) -> Self {
+        let bytes = input.declared_len();
+        let gigabytes = bytes as f64 / 1e9;
+        Self {
+            file: input.path.display().to_string(),
+            bytes,
+            sha256,
+            verified: None,
+            to: slot.to.to_string(),
+            address: slot.address.to_string(),
+            backend: "vfio",
+            mode: arguments.mode.name(),
+            mtu: arguments.mtu,
+            tso: slot.settings.stack.segmentation_offload,
+            seconds: outcome.seconds,
+            setup_seconds: outcome.setup_seconds,
+            gb_per_s: ratio(gigabytes, outcome.seconds),
+            sender_cpu_s_per_gb: ratio(outcome.cpu_s, gigabytes),
+            idle_poll_cpu_s_per_gb: ratio(outcome.idle_poll_cpu_s, gigabytes),
+            payload_bytes_copied_by_sender_cpu: outcome.counters.stack.payload_bytes_copied,
+            counts: Counts::from(&outcome.counters),
+        }
+    }
+}
+
+impl Display for Sent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let counts = &self.counts;
+        let tso = if self.tso { "on" } else { "off" };
+        writeln!(
+            f,
+            "{}: {} acknowledged by {}",
+            self.file,
+            count(self.bytes, "byte"),
+            self.to
+        )?;
+        line(
+            f,
+            "over",
+            format_args!(
+                "{} ({}), {}, MTU {}, TSO {tso}",
+                self.address, counts.nic, self.mode, self.mtu
+            ),
+        )?;
+        line(
+            f,
+            "time",
+            format_args!("{}, {:.3} GB/s", time(self.seconds), self.gb_per_s),
+        )?;
+        line(
+            f,
+            "made ready in",
+            format_args!("{} before that", time(self.setup_seconds)),
+        )?;
+        line(
+            f,
+            "CPU per GB",
+            format_args!(
+                "{:.4} s, and {:.4} s of polls that found nothing",
+                self.sender_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb
+            ),
+        )?;
+        let copied = count(self.payload_bytes_copied_by_sender_cpu, "payload byte");
+        line(f, "copied by CPU", format_args!("{copied}"))?;
+        line(
+            f,
+            "handed to the NIC",
+            format_args!(
+                "{}, {}, {}",
+                count(counts.tx_descriptors, "descriptor"),
+                count(counts.tx_doorbells, "doorbell"),
+                count(counts.tx_segments, "TSO segment")
+            ),
+        )?;
+        line(
+            f,
+            "sent again",
+            format_args!("{}", count(counts.retransmitted_bytes, "byte")),
+        )?;
+        counts.memory_and_waits(f)?;
+        match &self.sha256 {
+            Some(sha256) => line(f, "SHA-256", format_args!("{sha256}")),
+            None => Ok(()),
+        }
+    }
+}
