@@ -36,7 +36,8 @@ pub enum BusError {
     /// The user may not lock that much memory, and what a device reaches is locked.
     #[error(
         "mapping {len} more bytes for DMA, with {pinned} mapped, goes beyond the {limit} bytes that may be locked in \
-         memory: `ulimit -l {}` (as root) raises the limit", (pinned + *len as u64).div_ceil(1024)
+         memory (`ulimit -l`): `sudo prlimit --memlock={} --pid $$` raises the limit for this shell",
+        pinned + *len as u64
     )]
     LockedMemory {
         /// Length in bytes.

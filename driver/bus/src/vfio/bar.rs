@@ -49,16 +49,10 @@ impl VfioBar {
         })
     }
 
-    /// Its length in bytes.
+    /// Its size in bytes.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.len
-    }
-
-    /// Whether it has no register at all; the kernel maps no such space.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Where a register is. An offset beyond the space is a mistake in the driver, as an index beyond a slice is.

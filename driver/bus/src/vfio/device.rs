@@ -4,7 +4,10 @@
 //! unmasked. When the last of them goes, the files are closed, and by that the kernel ends what may be left: interrupts,
 //! bus mastering, mappings.
 
+#![allow(unsafe_code, reason = "passes on memory that the mapper's caller vouches for")]
+
 use std::io;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use vfio_bindings::bindings::vfio::{
@@ -14,9 +17,10 @@ use vfio_ioctls::VfioDevice;
 
 use super::error::VfioError;
 use super::kernel::{self, Signal};
+use super::mapper::Translator;
 use super::place::Place;
 use super::space::{self, Space};
-use crate::PciAddress;
+use crate::{Direction, HostRange, Iova, PciAddress};
 
 /// Offset of the command register (PCI 3.0 §6.2.2).
 const COMMAND: u64 = 4;
@@ -93,5 +97,16 @@ impl Device {
 
     pub(super) fn file(&self) -> &VfioDevice {
         &self.vfio
+    }
+}
+
+impl Translator for Arc<Device> {
+    unsafe fn map(&self, memory: HostRange, iova: u64, direction: Direction) -> io::Result<()> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { self.space.map(memory, iova, direction) }
+    }
+
+    fn unmap(&self, iova: Iova, len: usize) -> io::Result<()> {
+        self.space.unmap(iova, len)
     }
 }

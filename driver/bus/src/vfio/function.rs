@@ -22,7 +22,7 @@ use crate::{
 pub struct VfioFunction {
     device: Arc<Device>,
     identity: Identity,
-    mapper: Arc<VfioMapper>,
+    mapper: Arc<VfioMapper<Arc<Device>>>,
     interrupts: Interrupts,
     removal: Option<Removal>,
 }

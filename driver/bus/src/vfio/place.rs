@@ -32,9 +32,15 @@ impl Place {
     /// The device's IOMMU group, where it has one and belongs to VFIO.
     pub(super) fn group(&self) -> Result<u32, VfioError> {
         let address = self.address;
-        let group = target(&self.folder.join("iommu_group")).and_then(|name| name.parse().ok());
+        let folder = self.folder.join("iommu_group");
+        let group = target(&folder).and_then(|name| name.parse().ok());
+        // A group by name only: VFIO made it up where an administrator allowed it to do without.
+        let is_made_up =
+            fs::read_to_string(folder.join("name")).is_ok_and(|name| name.trim_end() == "vfio-noiommu");
         // No IOMMU comes first: without one, vfio-pci refuses the device.
-        let group = group.ok_or(VfioError::NoIommu { address })?;
+        let group = group
+            .filter(|_| !is_made_up)
+            .ok_or(VfioError::NoIommu { address })?;
         match driver(&self.folder) {
             Some(driver) if driver.replace('_', "-").ends_with("vfio-pci") => Ok(group),
             driver => Err(VfioError::NotBound { address, driver }),
@@ -67,11 +73,6 @@ impl Place {
     pub(super) fn device_node(&self) -> Option<PathBuf> {
         let entry = fs::read_dir(self.folder.join("vfio-dev")).ok()?.next()?.ok()?;
         Some(self.root.join("dev/vfio/devices").join(entry.file_name()))
-    }
-
-    /// Whether the kernel drives the group without an IOMMU: its node has another name then.
-    pub(super) fn is_without_iommu(&self, group: u32) -> bool {
-        self.root.join(format!("dev/vfio/noiommu-{group}")).exists()
     }
 
     /// A process that has `node` open, where this one may see that.
@@ -194,6 +195,14 @@ mod tests {
             tree.find("00:06.0"),
             Err(VfioError::NoSuchDevice { .. })
         ));
+    }
+
+    #[test]
+    fn a_group_that_vfio_made_up_is_no_iommu() {
+        let tree = Tree::new(&[("0000:00:03.0", Some(0), Some("vfio-pci"))]);
+        fs::write(tree.path("sys/kernel/iommu_groups/0/name"), "vfio-noiommu\n").unwrap();
+        let group = tree.find("00:03.0").unwrap().group();
+        assert!(matches!(group, Err(VfioError::NoIommu { .. })));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use vfio_ioctls::{VfioContainer, VfioDevice, VfioError as Cause, VfioIommufd, Vf
 use super::error::VfioError;
 use super::geometry::Geometry;
 use super::kernel;
+use super::mapper::Translator;
 use super::place::Place;
 use crate::{Direction, HostRange, Iova};
 
@@ -31,12 +32,13 @@ pub(super) enum Space {
 /// Opens the device: its file, and its address space.
 pub(super) fn open(place: &Place) -> Result<(VfioDevice, Space), VfioError> {
     let group = place.group()?;
+    let group_node = place.group_node(group);
     let own_node = place.device_node().filter(|node| {
         let usable = |node: &Path| rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK).is_ok();
-        usable(node) && usable(Path::new(IOMMUFD))
+        usable(node) && usable(Path::new(IOMMUFD)) || !group_node.exists()
     });
-    let node = own_node.clone().unwrap_or_else(|| place.group_node(group));
-    let explain = |cause| explain(place, group, &node, cause);
+    let node = own_node.as_ref().unwrap_or(&group_node);
+    let explain = |cause| explain(place, group, node, cause);
     if own_node.is_some() {
         let iommufd = IommuFd::new().map_err(|error| explain(Cause::NewVfioIommufd(error)))?;
         let space = Arc::new(VfioIommufd::new(Arc::new(iommufd), None, None).map_err(explain)?);
@@ -64,12 +66,10 @@ impl Space {
             }),
         }
     }
+}
 
-    /// Lets the device reach memory.
-    ///
-    /// # Safety
-    /// As [`DmaMapper::map`](crate::DmaMapper::map).
-    pub(super) unsafe fn map(&self, memory: HostRange, iova: u64, direction: Direction) -> io::Result<()> {
+impl Translator for Space {
+    unsafe fn map(&self, memory: HostRange, iova: u64, direction: Direction) -> io::Result<()> {
         // SAFETY: the caller's promise is the one that is asked for.
         unsafe {
             match self {
@@ -81,8 +81,7 @@ impl Space {
         }
     }
 
-    /// Ends a mapping, whole.
-    pub(super) fn unmap(&self, iova: Iova, len: usize) -> io::Result<()> {
+    fn unmap(&self, iova: Iova, len: usize) -> io::Result<()> {
         let ended = match self {
             Self::Container(container) => kernel::unmap_type1(&**container, iova, len),
             Self::Iommufd(space) => kernel::unmap_ioas(&**space.iommufd(), space.ioas().id(), iova, len),
@@ -101,9 +100,6 @@ fn explain(place: &Place, group: u32, node: &Path, cause: Cause) -> VfioError {
     match cause {
         Cause::OpenContainer(error) => {
             cannot_open(place, CONTAINER.into(), "vfio", error, Cause::OpenContainer)
-        }
-        Cause::OpenGroup(error, _) if is(&error, Errno::NOENT) && place.is_without_iommu(group) => {
-            VfioError::NoIommu { address }
         }
         Cause::OpenGroup(error, name) => {
             let cause = |error| Cause::OpenGroup(error, name);
@@ -175,8 +171,4 @@ fn cannot_open(
             source: cause(error),
         },
     }
-}
-
-fn is(error: &io::Error, errno: Errno) -> bool {
-    Errno::from_io_error(error) == Some(errno)
 }

@@ -2,18 +2,18 @@
 //! - `vfio-probe ADDRESS [CYCLES [BYTES]]` does that CYCLES times with BYTES of a file, and says whether anything was left
 //!   behind.
 //! - `vfio-probe ADDRESS await-removal` holds the card until the system wants it back.
-#![allow(unsafe_code, reason = "hands memory to a device")]
+//! - `vfio-probe ADDRESS transmit` sends a frame; `transmit-unmapped` sends one from memory that is no longer mapped,
+//!   `receive-read-only` sends one to itself, into memory that the card may only read: the IOMMU has to notice both.
+
+mod memory;
+mod transmit;
 
 use std::error::Error;
-use std::fs::File;
-use std::ptr::NonNull;
 use std::time::Duration;
 
-use pagewire_bus::{
-    Bar, BusError, Direction, DmaMapper, Function, HostRange, Interrupt, PciAddress, ResetOutcome, vfio,
-};
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use memory::Memory;
+use pagewire_bus::{Bar, BusError, Direction, Function, Interrupt, PciAddress, ResetOutcome, vfio};
+use transmit::Plant;
 
 // Registers that the 82540EM and the 82574L have in common, but for IVAR, which the first ignores.
 const STATUS: u32 = 0x8;
@@ -46,6 +46,9 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     };
     match arguments.get(1).map(String::as_str) {
         Some("await-removal") => await_removal(address),
+        Some("transmit") => transmit::one_frame(address, Plant::Nothing),
+        Some("transmit-unmapped") => transmit::one_frame(address, Plant::UnmappedPayload),
+        Some("receive-read-only") => transmit::one_frame(address, Plant::ReadOnlyBuffer),
         _ => cycle(address, number(1, 1)?, number(2, 64 << 10)?),
     }
 }
@@ -84,7 +87,7 @@ fn probe(address: PciAddress, bytes: usize, is_told: bool) -> Result<(), Box<dyn
     let function = vfio::open(address)?;
     let bar = function.bar(0)?;
     let mapper = function.mapper();
-    let page = Memory::of_a_file(bytes)?;
+    let page = Memory::read_only(bytes)?;
     let reset = function.reset()?;
     function.set_bus_master(true)?;
     let status = bar.read32(STATUS);
@@ -92,7 +95,7 @@ fn probe(address: PciAddress, bytes: usize, is_told: bool) -> Result<(), Box<dyn
     let writable = page.map(&*mapper, Direction::Bidirectional);
     if is_told {
         println!("{function:?}");
-        println!("BAR 0: {:#x} bytes, STATUS {status:#010x}", bar.len());
+        println!("BAR 0: {:#x} bytes, STATUS {status:#010x}", bar.size());
         println!(
             "reset: {}",
             if reset == ResetOutcome::Done {
@@ -118,7 +121,7 @@ fn probe(address: PciAddress, bytes: usize, is_told: bool) -> Result<(), Box<dyn
     if !matches!(writable, Err(BusError::Os { .. })) {
         return Err("a read-only page was mapped for writing".into());
     }
-    mapper.unmap(iova, page.len)?;
+    mapper.unmap(iova, page.len())?;
     if is_told {
         println!("{:?}", mapper.counters());
     }
@@ -160,43 +163,4 @@ fn left() -> Result<(usize, usize, String), Box<dyn Error>> {
         maps.lines().count(),
         locked.to_owned(),
     ))
-}
-
-/// Pages of a file, mapped for reading.
-struct Memory {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-impl Memory {
-    fn of_a_file(len: usize) -> Result<Self, Box<dyn Error>> {
-        let file: File = memfd_create("probe", MemfdFlags::CLOEXEC)?.into();
-        ftruncate(&file, len as u64)?;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no other.
-        let start = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                len,
-                ProtFlags::READ,
-                MapFlags::SHARED,
-                file,
-                0,
-            )
-        }?;
-        let start = NonNull::new(start.cast()).ok_or("no memory")?;
-        Ok(Self { start, len })
-    }
-
-    fn map(&self, mapper: &dyn DmaMapper, direction: Direction) -> Result<pagewire_bus::Iova, BusError> {
-        let Self { start, len } = *self;
-        // SAFETY: it stays mapped until `self` is dropped, and nothing tells the device of it.
-        unsafe { mapper.map(HostRange { start, len }, direction) }
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: nobody has a reference into it.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
-    }
 }
