@@ -99,3 +99,53 @@ impl Fingerprint {
         Err(SourceError::Changed { what })
     }
 }
+
+#[cfg(test)]
+impl Fingerprint {
+    /// As if the file had changed `times` times since.
+    pub(super) fn changed(self, times: i64) -> Self {
+        let (seconds, nanoseconds) = self.changed;
+        Self {
+            changed: (seconds, nanoseconds + times),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_in_the_tick_of_the_last_one_may_keep_the_times_and_a_later_one_does_not() {
+        let file = tempfile::tempfile().unwrap();
+        let at = |seconds, nanoseconds| Fingerprint {
+            changed: (seconds, nanoseconds),
+            ..Fingerprint::of(&file).unwrap()
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        assert!(!at(1000, 1).is_older_than_a_tick(now), "from the future");
+        assert!(!at(999, 995_000_000).is_older_than_a_tick(now));
+        assert!(at(999, 985_000_000).is_older_than_a_tick(now));
+        // The file system keeps whole seconds.
+        assert!(!at(998, 0).is_older_than_a_tick(now));
+        assert!(at(997, 0).is_older_than_a_tick(now));
+        assert!(!at(-1, 5).is_older_than_a_tick(now));
+    }
+
+    #[test]
+    fn a_file_is_another_than_one_that_looks_the_same() {
+        let (one, two) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let (one, two) = (Fingerprint::of(&one).unwrap(), Fingerprint::of(&two).unwrap());
+        assert_ne!(
+            one,
+            Fingerprint {
+                inode: one.inode,
+                ..two
+            }
+            .changed(1)
+        );
+        assert!(one.all_of_file().contains(&one.changed(7)));
+        assert!(!one.all_of_file().contains(&two));
+    }
+}

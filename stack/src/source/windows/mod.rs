@@ -13,6 +13,8 @@
 
 mod cache;
 mod limits;
+#[cfg(test)]
+mod tests;
 
 pub use cache::WindowCounters;
 pub use limits::WindowLimits;
@@ -80,7 +82,7 @@ impl fmt::Display for Fallback {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// Windows in use have all the room there is.
-    #[error("{used} bytes are mapped and in use, of {limit} that may be: raise the limit (ulimit -l)")]
+    #[error("{used} bytes of files are mapped and in use, of {limit} that may be")]
     InUse {
         /// Bytes that are mapped.
         used: u64,
@@ -244,8 +246,9 @@ pub(super) fn lacks_room(error: &DmaError) -> bool {
     let DmaError::MapForDevice { source, .. } = error else {
         return false;
     };
-    matches!(
-        source,
-        BusError::NoIovaSpace { .. } | BusError::LockedMemory { .. }
-    )
+    match source {
+        BusError::NoIovaSpace { .. } | BusError::LockedMemory { .. } => true,
+        BusError::Os { source, .. } => source.kind() == std::io::ErrorKind::OutOfMemory,
+        _ => false,
+    }
 }
