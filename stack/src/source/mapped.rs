@@ -230,3 +230,6 @@ impl Drop for MappedFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
