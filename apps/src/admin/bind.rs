@@ -25,7 +25,7 @@ pub(crate) struct Bound {
     already: bool,
     former: Option<String>,
     interfaces: Vec<String>,
-    nodes: Vec<String>,
+    nodes: [String; 2],
     group: u32,
     obstacles: Vec<groups::Obstacle>,
 }
@@ -211,7 +211,11 @@ impl Display for Bound {
             f,
             "  use it               pagewire send FILE --nic vfio:{address} --ip ADDR/LEN --to HOST:PORT"
         )?;
-        writeln!(f, "  without being root   chown USER {}", self.nodes.join(" "))?;
+        writeln!(
+            f,
+            "  without being root   chown USER {}",
+            groups::to_be_granted(&self.nodes).join(" ")
+        )?;
         writeln!(f, "  give it back         pagewire unbind {address}")
     }
 }
@@ -235,7 +239,7 @@ mod tests {
         let words = bound.to_string();
         for part in [
             "0000:00:03.0 (Intel 82574L) is bound to vfio-pci now, and was to e1000e as eth0\n",
-            "chown USER /dev/vfio/3 /dev/vfio/vfio\n",
+            "chown USER /dev/vfio/3\n",
             "pagewire unbind 0000:00:03.0\n",
         ] {
             assert!(words.contains(part), "{words}");

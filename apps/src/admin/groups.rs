@@ -4,6 +4,9 @@ use pagewire_bus::PciAddress;
 
 use super::system::System;
 
+/// Where address spaces come from; everybody may open it.
+const CONTAINER: &str = "/dev/vfio/vfio";
+
 /// A device whose driver keeps its group with the kernel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Obstacle {
@@ -52,11 +55,45 @@ fn leaves_dma_alone(driver: &str) -> bool {
     driver.contains("vfio") || matches!(driver, "pcieport" | "pci-stub")
 }
 
-/// The nodes through which a program gets at a function, with those that it needs besides.
-pub(super) fn nodes(system: &System, group: u32, address: PciAddress) -> Vec<String> {
-    let device = system.names(&format!("/sys/bus/pci/devices/{address}/vfio-dev"));
-    match device.first().map(|name| format!("/dev/vfio/devices/{name}")) {
-        Some(node) if system.exists(&node) && system.exists("/dev/iommu") => vec![node, "/dev/iommu".into()],
-        _ => vec![format!("/dev/vfio/{group}"), "/dev/vfio/vfio".into()],
+/// The nodes through which this user gets at a function: its own where the kernel has iommufd and he may use both, else
+/// its group's.
+pub(super) fn nodes(system: &System, group: u32, address: PciAddress) -> [String; 2] {
+    let by_group = [format!("/dev/vfio/{group}"), CONTAINER.to_owned()];
+    let own = system.names(&format!("/sys/bus/pci/devices/{address}/vfio-dev"));
+    let Some(own) = own.first().map(|name| format!("/dev/vfio/devices/{name}")) else {
+        return by_group;
+    };
+    let own = [own, "/dev/iommu".to_owned()];
+    if own.iter().all(|node| system.may_use(node)) || !system.exists(&by_group[0]) {
+        own
+    } else {
+        by_group
+    }
+}
+
+/// Those among `nodes` that belong to root until they are given away.
+pub(super) fn to_be_granted(nodes: &[String]) -> Vec<&str> {
+    let nodes = nodes.iter().map(String::as_str);
+    nodes.filter(|node| *node != CONTAINER).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::fabricated::{NIC, Tree};
+
+    #[test]
+    fn a_function_is_reached_by_its_own_node_where_there_is_iommufd_and_else_by_its_group() {
+        let tree = Tree::with_nic();
+        let nodes = || nodes(&tree.system(), 3, NIC.parse().unwrap());
+        assert_eq!(nodes(), ["/dev/vfio/3", CONTAINER]);
+        assert_eq!(to_be_granted(&nodes()), ["/dev/vfio/3"]);
+        tree.write("/dev/vfio/3", "");
+        tree.write("/dev/vfio/devices/vfio0", "");
+        tree.folder(&format!("/sys/bus/pci/devices/{NIC}/vfio-dev/vfio0"));
+        assert_eq!(nodes(), ["/dev/vfio/3", CONTAINER], "there is no iommufd");
+        tree.write("/dev/iommu", "");
+        assert_eq!(nodes(), ["/dev/vfio/devices/vfio0", "/dev/iommu"]);
+        assert_eq!(to_be_granted(&nodes()).len(), 2);
     }
 }

@@ -1,5 +1,6 @@
 //! The command line, driven as a person would.
 
+mod admin;
 mod bad_input;
 mod changed_files;
 mod driving;

@@ -20,6 +20,15 @@ fn command_line(system: &System) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
+fn given(words: &[String], wanted: &[&str]) -> Option<String> {
+    let mut words = words.iter();
+    words.find(|word| wanted.contains(&word.as_str())).cloned()
+}
+
+fn without(word: &str) -> String {
+    format!("take {word} from GRUB_CMDLINE_LINUX in /etc/default/grub, then: sudo update-grub && sudo reboot")
+}
+
 /// Whether devices are held to the memory that is mapped for them.
 pub(super) fn iommu(system: &System) -> Finding {
     let found = |status, text: &str| Finding::new("IOMMU", status, text);
@@ -27,13 +36,16 @@ pub(super) fn iommu(system: &System) -> Finding {
     if groups > 0 {
         return found(Status::Ok, &format!("on, {groups} groups"));
     }
+    if let Some(word) = given(&command_line(system), &IOMMU_OFF) {
+        return found(Status::Failure, "off, as the kernel was told").mended_by(without(&word));
+    }
     // The firmware tells of an IOMMU in one of two tables: Intel's and AMD's.
     let told_of = |table: &str| system.exists(&format!("/sys/firmware/acpi/tables/{table}"));
     if told_of("DMAR") {
         found(Status::Failure, "off, though the machine has one (Intel VT-d)").mended_by(ADD_OPTION)
     } else if told_of("IVRS") {
         found(Status::Failure, "off, though the machine has one (AMD-Vi)")
-            .mended_by("take amd_iommu=off and iommu=off from the kernel's command line, and start again")
+            .mended_by("sudo dmesg | grep -i amd-vi tells why")
     } else {
         found(Status::Failure, "none: the firmware tells of no IOMMU").mended_by(
             "turn on VT-d or AMD-Vi in the firmware's setup (in a virtual machine: give it an IOMMU, as QEMU's \
@@ -46,16 +58,13 @@ pub(super) fn iommu(system: &System) -> Finding {
 pub(super) fn options(system: &System) -> Finding {
     let found = |status, text: String| Finding::new("kernel options", status, text);
     let words = command_line(system);
-    let given = |wanted: &[&str]| words.iter().find(|word| wanted.contains(&word.as_str())).cloned();
-    let without = |word: &str| {
-        format!(
-            "take {word} from GRUB_CMDLINE_LINUX in /etc/default/grub, then: sudo update-grub && sudo reboot"
-        )
-    };
-    if let Some(word) = given(&IOMMU_OFF) {
+    // One for another maker's IOMMU does no harm.
+    if let Some(word) = given(&words, &IOMMU_OFF)
+        && groups::count(system) == 0
+    {
         return found(Status::Failure, format!("{word} turns the IOMMU off")).mended_by(without(&word));
     }
-    if let Some(word) = given(&REMAPPING_OFF) {
+    if let Some(word) = given(&words, &REMAPPING_OFF) {
         return found(Status::Warning, format!("{word} turns interrupt remapping off"))
             .mended_by(without(&word));
     }
@@ -146,16 +155,27 @@ mod tests {
         tree.write("/sys/firmware/acpi/tables/DMAR", "");
         let (_, text) = finding(&tree, "IOMMU");
         assert!(text.contains("Intel VT-d) | add intel_iommu=on"), "{text}");
+        tree.write("/proc/cmdline", "intel_iommu=off\n");
+        let (_, text) = finding(&tree, "IOMMU");
+        assert!(
+            text.contains("as the kernel was told | take intel_iommu=off"),
+            "{text}"
+        );
     }
 
     #[test]
     fn an_option_that_turns_it_off_is_named() {
+        let tree = Tree::new();
+        tree.write("/proc/cmdline", "quiet intel_iommu=off\n");
+        let (status, text) = finding(&tree, "kernel options");
+        assert_eq!(status, Status::Failure);
+        assert!(text.contains("take intel_iommu=off from"), "{text}");
         let tree = ready();
         for (line, expected, says) in [
             (
-                "quiet intel_iommu=off",
-                Status::Failure,
-                "take intel_iommu=off from",
+                "intel_iommu=on amd_iommu=off",
+                Status::Ok,
+                "intel_iommu=on amd_iommu=off | ",
             ),
             (
                 "intel_iommu=on intremap=off",

@@ -108,6 +108,8 @@ impl Display for Diagnosis {
             mend,
         } in &self.checks
         {
+            // Several things of a kind stand below each other.
+            let found = found.replace("; ", &format!("\n{:<38}", ""));
             writeln!(f, "{:<16}{check:<22}{found}", status.in_words())?;
             if let Some(mend) = mend {
                 writeln!(f, "{:<16}{:<22}{mend}", "", "to mend it:")?;
