@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::cards::{Card, Link};
+use super::groups;
 use super::system::System;
 
 /// One NIC, with the names and meanings of the documented JSON.
@@ -21,6 +22,9 @@ pub(crate) struct Entry {
     iommu_group: Option<u32>,
     pagewire_driver: Option<&'static str>,
     bound: bool,
+    /// Its IOMMU group holds what the kernel drives.
+    #[serde(skip)]
+    held_back: bool,
 }
 
 /// The NICs of a machine. Prints as a table for people, and is the list for JSON.
@@ -38,13 +42,13 @@ pub(crate) fn list(system: &System, all: bool) -> List {
     let (shown, left_out): (Vec<_>, Vec<_>) =
         cards.into_iter().partition(|card| all || card.model().is_some());
     List {
-        entries: shown.iter().map(Entry::of).collect(),
+        entries: shown.iter().map(|card| Entry::of(system, card)).collect(),
         left_out: left_out.len(),
     }
 }
 
 impl Entry {
-    fn of(card: &Card) -> Self {
+    fn of(system: &System, card: &Card) -> Self {
         let model = card.model();
         Self {
             address: card.address.to_string(),
@@ -62,6 +66,9 @@ impl Entry {
             iommu_group: card.group,
             pagewire_driver: model.map(|model| model.driver),
             bound: card.is_bound(),
+            held_back: card
+                .group
+                .is_some_and(|group| !groups::obstacles(system, group, card.address).is_empty()),
         }
     }
 
@@ -71,6 +78,9 @@ impl Entry {
         match self.pagewire_driver {
             None => "no driver for it".into(),
             Some(driver) if self.iommu_group.is_none() => format!("{driver}, but no IOMMU: pagewire doctor"),
+            Some(driver) if self.bound && self.held_back => {
+                format!("{driver}, but not all of its group is free: pagewire doctor")
+            }
             Some(driver) if self.bound => format!("{driver}: --nic vfio:{address}"),
             Some(driver) if self.default_route => {
                 format!("{driver}, but it carries the default route")
@@ -176,6 +186,13 @@ mod tests {
         bind(&tree.system(), NIC.parse().unwrap(), false).unwrap();
         let words = list(&tree.system(), false).to_string();
         assert!(words.contains("e1000e: --nic vfio:0000:00:03.0\n"), "{words}");
+        tree.function("0000:00:03.1", 0x2668, 0x04_0300, Some(3));
+        tree.drive("0000:00:03.1", "snd_hda_intel");
+        let words = list(&tree.system(), false).to_string();
+        assert!(
+            words.contains("not all of its group is free: pagewire doctor\n"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(crate) enum AdminError {
         cause: io::Error,
         now: String,
     },
-    #[error("{address} is in use ({users}): end that first, else the kernel would wait for it without end")]
+    #[error("{address} is in use by {users}: end that first, else the kernel would wait for it without end")]
     InUse { address: PciAddress, users: String },
     #[error(
         "{address} is no longer with {VFIO_PCI}, but {former} did not take it back and it has no driver now: \

@@ -95,7 +95,7 @@ fn refuse_if_in_use(system: &System, card: &Card) -> Result<(), AdminError> {
         return Ok(());
     }
     let users = match users.is_empty() {
-        true => format!("{group_node} is open"),
+        true => format!("a process that has {group_node} open"),
         false => users.join(", "),
     };
     let address = card.address;
@@ -113,7 +113,7 @@ fn users(system: &System, nodes: &[&str]) -> Vec<String> {
         let mut files = system.names(&folder).into_iter();
         if files.any(|file| system.points_to(&format!("{folder}/{file}"), nodes)) {
             let name = system.read(&format!("/proc/{process}/comm")).unwrap_or_default();
-            users.push(format!("process {process}, {name}"));
+            users.push(format!("process {process} ({name})"));
         }
     }
     users
@@ -214,7 +214,7 @@ mod tests {
         tree.link("/proc/4711/fd/5", "/dev/vfio/3");
         let before = tree.writes().len();
         let error = unbind(&tree.system(), nic()).unwrap_err().to_string();
-        assert!(error.contains("in use (process 4711, pagewire)"), "{error}");
+        assert!(error.contains("in use by process 4711 (pagewire)"), "{error}");
         assert_eq!(tree.writes().len(), before);
         assert_eq!(tree.driver_of(NIC).as_deref(), Some(VFIO_PCI));
     }

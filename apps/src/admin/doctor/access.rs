@@ -56,10 +56,16 @@ pub(super) fn groups(system: &System, cards: &[Card]) -> Finding {
             card.address,
             groups::named(&obstacles)
         );
+        let ours = cards.iter().any(|card| card.address.to_string() == first.device);
+        let take_it = match ours {
+            true => format!("sudo pagewire bind {}", first.device),
+            false => format!(
+                "echo {0} | sudo tee /sys/bus/pci/devices/{0}/driver/unbind",
+                first.device
+            ),
+        };
         return found(status, text).mended_by(format!(
-            "take each from the kernel, as in: echo {0} | sudo tee /sys/bus/pci/devices/{0}/driver/unbind; or put the \
-             NIC into another slot",
-            first.device
+            "{take_it} (each of them), or put the NIC into another slot"
         ));
     }
     match whole.is_empty() {

@@ -90,12 +90,12 @@ pub(super) fn leftovers(system: &System) -> Finding {
         [] => found(Status::Ok, format!("no file in {}", folders.join(", "))),
         [first, ..] => {
             let bytes: u64 = files.iter().filter_map(|path| system.allocated(path)).sum();
-            let (count, mib) = (files.len(), bytes.div_ceil(MIB));
-            found(
-                Status::Warning,
-                format!("{count} in use by a file or left by one that ended ({first}, ...): {mib} MiB"),
-            )
-            .mended_by(format!(
+            let held = format!("{} MiB", bytes.div_ceil(MIB));
+            let text = match files.len() {
+                1 => format!("{first} holds {held}"),
+                more => format!("{more} files hold {held}, among them {first}"),
+            };
+            found(Status::Warning, text).mended_by(format!(
                 "if no running program uses them: sudo rm {}",
                 files.join(" ")
             ))
