@@ -13,13 +13,15 @@ use crate::cable::{Impairments, PcapTap, Way, lay};
 use crate::device::{Device, Model as _};
 use crate::sanitizer::{Level, Report};
 use crate::wire::{Cable, Delivery, Inlet, Port, WireCounters, WireFrame};
-use crate::{e1000, ixgbe};
+use crate::{e1000, e1000e, ixgbe};
 
 /// Which controller is emulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
     /// 82540EM: one queue pair, 1 Gb/s by its registers.
     E1000,
+    /// 82574L: one of its two queue pairs, 1 Gb/s by its registers.
+    E1000e,
     /// 82599: 64 queue pairs of its 128, RSS, 10 Gb/s by its registers.
     Ixgbe,
 }
@@ -66,6 +68,7 @@ impl EmulatedNic {
     pub fn new(options: &Options) -> Self {
         let model: &'static dyn crate::device::Model = match options.model {
             Model::E1000 => &e1000::MODEL,
+            Model::E1000e => &e1000e::MODEL,
             Model::Ixgbe => &ixgbe::MODEL,
         };
         Self {
@@ -228,7 +231,7 @@ impl Function for EmulatedNic {
         Ok(())
     }
 
-    /// An 82599 has a function level reset; an 82540EM has none.
+    /// An 82599 has a function level reset; an 82540EM and an 82574L have none.
     fn reset(&self) -> Result<ResetOutcome, BusError> {
         let is_ixgbe = self.device.model.identity() == ixgbe::MODEL.identity();
         let outcome = if is_ixgbe {

@@ -31,6 +31,8 @@ pub(crate) struct CauseRows {
 pub(crate) struct Signals {
     /// Whether anything is enabled: what raising a cause looks at without the lock.
     on: AtomicBool,
+    /// Whether that is MSI-X, which changes the causes of some devices.
+    msix: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -143,14 +145,23 @@ impl Device {
             line_masked: false,
         });
         state.signalled = 0;
+        self.signals
+            .msix
+            .store(kind == InterruptKind::MsiX, Ordering::Relaxed);
         self.signals.on.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.signal(&mut state);
         Ok(interrupts)
     }
 
+    /// Whether MSI-X is enabled.
+    pub(crate) fn has_msix(&self) -> bool {
+        self.signals.msix.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn disable_interrupts(&self) {
         self.signals.on.store(false, Ordering::SeqCst);
+        self.signals.msix.store(false, Ordering::Relaxed);
         self.signals.state.lock().enabled = None;
     }
 }

@@ -1,4 +1,4 @@
-//! Emulated NICs: an 82540EM and an 82599 in this process, behind the same bus traits as real ones.
+//! Emulated NICs: an 82540EM, an 82574L and an 82599 in this process, behind the same bus traits as real ones.
 //!
 //! ```text
 //!   driver ──MMIO──► registers ──doorbell──► queue: shadow of what was published
@@ -30,6 +30,7 @@ mod base;
 pub mod cable;
 mod device;
 mod e1000;
+mod e1000e;
 mod family;
 mod function;
 mod interrupt;

@@ -5,7 +5,7 @@ mod raw;
 
 use pagewire_bus::{Bar, Direction};
 use pagewire_emu::Model;
-use pagewire_spec::{Register, e1000, ixgbe};
+use pagewire_spec::{Register, e1000, e1000e, ixgbe};
 use proptest::prelude::*;
 use raw::{MAC_A, MAC_B, Memory, Raw, Setup, frame, pair_of};
 
@@ -38,6 +38,10 @@ fn word() -> impl Strategy<Value = (u64, u64)> {
     )
 }
 
+fn models() -> impl Strategy<Value = Model> {
+    prop::sample::select(vec![Model::E1000, Model::E1000e, Model::Ixgbe])
+}
+
 fn raw_pair(model: Model) -> (Raw, Raw) {
     let mut far = Setup::new(model, MAC_B);
     far.coalesce = true;
@@ -49,11 +53,11 @@ proptest! {
 
     #[test]
     fn no_transmit_descriptor_breaks_the_device(
-        ixgbe: bool,
+        model in models(),
         words in prop::collection::vec(word(), 1..100),
         tails in prop::collection::vec(0_u32..70, 1..8),
     ) {
-        let (mut a, mut b) = raw_pair(if ixgbe { Model::Ixgbe } else { Model::E1000 });
+        let (mut a, mut b) = raw_pair(model);
         b.post(60);
         for (slot, (address, second)) in words.iter().enumerate() {
             let address = if *address < 1 << 20 { a.out.iova + address } else { *address };
@@ -68,11 +72,11 @@ proptest! {
 
     #[test]
     fn no_receive_descriptor_breaks_the_device(
-        ixgbe: bool,
+        model in models(),
         words in prop::collection::vec((prop_oneof![0_u64..1 << 18, any::<u64>()], any::<u64>()), 1..64),
         lens in prop::collection::vec(20_usize..9000, 1..20),
     ) {
-        let (mut a, b) = raw_pair(if ixgbe { Model::Ixgbe } else { Model::E1000 });
+        let (mut a, b) = raw_pair(model);
         for (slot, (address, second)) in words.iter().enumerate() {
             let address = if *address < 1 << 18 { b.inn.iova + address } else { *address };
             b.rx.memory.set_words(slot as u32, [address, *second]);
@@ -87,13 +91,17 @@ proptest! {
 
     #[test]
     fn no_register_write_breaks_the_device(
-        ixgbe: bool,
+        model in models(),
         writes in prop::collection::vec((any::<prop::sample::Index>(), any::<u32>(), any::<u32>()), 1..200),
     ) {
-        let (mut a, mut b) = raw_pair(if ixgbe { Model::Ixgbe } else { Model::E1000 });
+        let (mut a, mut b) = raw_pair(model);
         b.post(60);
         a.out.write(0, &frame(MAC_B, 100));
-        let rows: &[Register] = if ixgbe { ixgbe::REGISTERS } else { e1000::REGISTERS };
+        let rows: &[Register] = match model {
+            Model::E1000 => e1000::REGISTERS,
+            Model::E1000e => e1000e::REGISTERS,
+            Model::Ixgbe => ixgbe::REGISTERS,
+        };
         for (row, index, value) in writes {
             let row = row.get(rows);
             for bar in [&a.bar, &b.bar] {
@@ -109,7 +117,7 @@ proptest! {
 /// Whatever happened, a queue that is set up again carries a frame.
 fn still_works(a: &mut Raw, b: &mut Raw) {
     let (off, on) = match a.model {
-        Model::E1000 => (
+        Model::E1000 | Model::E1000e => (
             (e1000::TCTL.offset, 0),
             e1000::Tctl::new().with_en(true).with_psp(true).into_bits(),
         ),
@@ -121,7 +129,7 @@ fn still_works(a: &mut Raw, b: &mut Raw) {
     a.bar.write32(off.0, off.1);
     a.tx.memory = Memory::new(&a.nic, 4096, Direction::Bidirectional);
     let rows: [&Register; 4] = match a.model {
-        Model::E1000 => [&e1000::TDBAL, &e1000::TDBAH, &e1000::TDH, &e1000::TDT],
+        Model::E1000 | Model::E1000e => [&e1000::TDBAL, &e1000::TDBAH, &e1000::TDH, &e1000::TDT],
         Model::Ixgbe => [&ixgbe::TDBAL, &ixgbe::TDBAH, &ixgbe::TDH, &ixgbe::TDT],
     };
     let values = [a.tx.memory.iova as u32, (a.tx.memory.iova >> 32) as u32, 0, 0];
@@ -131,7 +139,7 @@ fn still_works(a: &mut Raw, b: &mut Raw) {
     a.bar.write32(off.0, on);
     a.tx.next = 0;
     let head = match b.model {
-        Model::E1000 => b.read(&e1000::RDH),
+        Model::E1000 | Model::E1000e => b.read(&e1000::RDH),
         Model::Ixgbe => b.read(&ixgbe::RDH),
     };
     if head >= 58 {

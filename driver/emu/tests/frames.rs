@@ -8,7 +8,7 @@ use pagewire_emu::sanitizer::Level;
 use pagewire_spec::{e1000, ixgbe};
 use raw::{MAC_A, MAC_B, Offload, Setup, checksums_hold, frame, headers, pair, pair_of};
 
-const MODELS: [Model; 2] = [Model::E1000, Model::Ixgbe];
+const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
 
 #[test]
 fn a_frame_arrives_as_it_was_sent() {
@@ -110,7 +110,7 @@ fn checksums_are_inserted_and_judged() {
 /// Verdicts on IPv4 header and TCP: good or bad, if checked.
 fn verdict(model: Model, word: u64) -> (Option<bool>, Option<bool>) {
     match model {
-        Model::E1000 => {
+        Model::E1000 | Model::E1000e => {
             let word = e1000::RxWriteBack::from_bits(word);
             (
                 word.ipcs().then_some(!word.ipe()),
@@ -174,7 +174,7 @@ fn a_segment_passes_whole_with_its_ip_length() {
         for v4 in [true, false] {
             let mut far = Setup::new(model, MAC_B);
             far.coalesce = true;
-            far.buffer_len = if model == Model::E1000 { 16384 } else { 8192 };
+            far.buffer_len = if model == Model::Ixgbe { 8192 } else { 16384 };
             let (mut a, mut b) = pair_of(&Setup::new(model, MAC_A), &far);
             b.post(16);
             let payload = post_tcp(&mut a, v4, 1460, 60_000);
@@ -214,7 +214,7 @@ fn a_frame_without_descriptors_is_dropped_and_counted() {
             a.send(0, 100);
         }
         let dropped = match model {
-            Model::E1000 => {
+            Model::E1000 | Model::E1000e => {
                 assert_eq!(b.read(&e1000::RNBC), 3);
                 b.read(&e1000::MPC)
             }
@@ -240,10 +240,10 @@ fn an_oversized_frame_is_dropped_and_counted() {
         a.out.write(0, &frame(MAC_B, 2000));
         a.send(0, 2000);
         assert!(b.received(0).is_none());
-        let row = if model == Model::E1000 {
-            &e1000::ROC
-        } else {
+        let row = if model == Model::Ixgbe {
             &ixgbe::ROC
+        } else {
+            &e1000::ROC
         };
         assert_eq!(
             (b.read(row), b.read(row)),
@@ -266,10 +266,10 @@ fn frames_for_others_are_filtered() {
         a.out.write(0, &frame([0xff; 6], 100));
         a.send(0, 100);
         assert!(b.received(0).is_some());
-        let row = if model == Model::E1000 {
-            &e1000::BPRC
-        } else {
+        let row = if model == Model::Ixgbe {
             &ixgbe::BPRC
+        } else {
+            &e1000::BPRC
         };
         assert_eq!(b.read(row), 1);
     }
@@ -285,7 +285,7 @@ fn statistics_count_frames_and_octets_and_clear() {
             a.send(0, 96);
         }
         let [sent, octets_low, octets_high, received] = match model {
-            Model::E1000 => [&e1000::GPTC, &e1000::GOTCL, &e1000::GOTCH, &e1000::GPRC],
+            Model::E1000 | Model::E1000e => [&e1000::GPTC, &e1000::GOTCL, &e1000::GOTCH, &e1000::GPRC],
             Model::Ixgbe => [&ixgbe::GPTC, &ixgbe::GOTCL, &ixgbe::GOTCH, &ixgbe::GPRC],
         };
         assert_eq!((a.read(sent), a.read(sent)), (3, 0));
@@ -320,7 +320,9 @@ fn a_reset_clears_itself_and_everything_else() {
         let (mut a, mut b) = pair(model);
         b.post(8);
         let (ctrl, reset) = match model {
-            Model::E1000 => (e1000::CTRL.offset, e1000::Ctrl::new().with_rst(true).into_bits()),
+            Model::E1000 | Model::E1000e => {
+                (e1000::CTRL.offset, e1000::Ctrl::new().with_rst(true).into_bits())
+            }
             Model::Ixgbe => (ixgbe::CTRL.offset, ixgbe::Ctrl::new().with_rst(true).into_bits()),
         };
         b.bar.write32(ctrl, reset);
@@ -329,7 +331,7 @@ fn a_reset_clears_itself_and_everything_else() {
         a.send(0, 100);
         assert!(b.received(0).is_none());
         let (low, high) = match model {
-            Model::E1000 => (b.read(&e1000::RAL), b.read(&e1000::RAH)),
+            Model::E1000 | Model::E1000e => (b.read(&e1000::RAL), b.read(&e1000::RAH)),
             Model::Ixgbe => (b.read(&ixgbe::RAL), b.read(&ixgbe::RAH)),
         };
         assert_eq!(low.to_le_bytes(), MAC_B[..4]);

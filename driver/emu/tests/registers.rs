@@ -5,11 +5,14 @@ mod raw;
 use pagewire_bus::{Bar, Function};
 use pagewire_emu::sanitizer::Rule;
 use pagewire_emu::{EmulatedNic, Model, Options};
-use pagewire_spec::{Access, Register, e1000, ixgbe};
+use pagewire_spec::{Access, Register, e1000, e1000e, ixgbe};
 use raw::{MAC_A, MAC_B, frame, pair};
 
-const MODELS: [(Model, &[Register]); 2] =
-    [(Model::E1000, e1000::REGISTERS), (Model::Ixgbe, ixgbe::REGISTERS)];
+const MODELS: [(Model, &[Register]); 3] = [
+    (Model::E1000, e1000::REGISTERS),
+    (Model::E1000e, e1000e::REGISTERS),
+    (Model::Ixgbe, ixgbe::REGISTERS),
+];
 
 /// Registers whose writes do more than store.
 const ACTIVE: [&str; 16] = [
@@ -87,7 +90,7 @@ fn every_register_has_its_reset_value_after_a_reset() {
             bar.write32(row.at(row.count - 1), row.writable);
         }
         let reset = match model {
-            Model::E1000 => e1000::Ctrl::new().with_rst(true).into_bits(),
+            Model::E1000 | Model::E1000e => e1000::Ctrl::new().with_rst(true).into_bits(),
             Model::Ixgbe => ixgbe::Ctrl::new().with_rst(true).into_bits(),
         };
         bar.write32(0, reset);
@@ -137,6 +140,70 @@ fn the_eeprom_is_read_word_by_word() {
 }
 
 #[test]
+fn the_82574l_reads_its_eeprom_at_reset_and_word_by_word() {
+    let nic = EmulatedNic::new(&Options::new(Model::E1000e, MAC_A));
+    let bar = nic.bar(0).expect("BAR 0");
+    assert!(e1000e::Eecd::from_bits(bar.read32(e1000e::EECD.offset)).auto_rd());
+    let mut sum = 0_u16;
+    for address in 0..=e1000e::EEPROM_CHECKSUM_WORD.into() {
+        let request = e1000e::Eerd::new().with_start(true).with_addr(address);
+        bar.write32(e1000e::EERD.offset, request.into_bits());
+        let answer = e1000e::Eerd::from_bits(bar.read32(e1000e::EERD.offset));
+        assert!(answer.done() && answer.addr() == address);
+        sum = sum.wrapping_add(answer.data());
+    }
+    assert_eq!(sum, e1000e::EEPROM_SUM);
+    assert!(nic.report().is_clean(), "{}", nic.report());
+}
+
+#[test]
+fn an_82574l_that_may_not_master_sends_and_takes_nothing_until_it_may() {
+    let (mut a, mut b) = pair(Model::E1000e);
+    b.post(8);
+    a.out.write(0, &frame(MAC_B, 100));
+    let gio = |raw: &raw::Raw| e1000e::Status::from_bits(raw.read(&e1000e::STATUS)).gio_master_enable();
+    let disable = |raw: &raw::Raw, off| {
+        let ctrl = e1000e::Ctrl::from_bits(raw.read(&e1000e::CTRL));
+        raw.bar
+            .write32(e1000e::CTRL.offset, ctrl.with_gio_master_disable(off).into_bits());
+    };
+    assert!(gio(&a) && gio(&b));
+    disable(&a, true);
+    assert!(!gio(&a));
+    let slot = a.send(0, 100);
+    assert!(!a.is_sent(slot));
+    disable(&a, false);
+    disable(&b, true);
+    a.step();
+    assert!(a.is_sent(slot));
+    assert!(b.received(0).is_none());
+    disable(&b, false);
+    a.send(0, 100);
+    assert!(b.received(0).is_some());
+    a.assert_clean();
+    b.assert_clean();
+}
+
+#[test]
+fn what_an_82574l_must_be_told_before_its_queues_go_on() {
+    let switched_on = |row: &Register, value: u32, control: &Register, on: u32| {
+        let nic = EmulatedNic::new(&Options::new(Model::E1000e, MAC_A));
+        let bar = nic.bar(0).expect("BAR 0");
+        bar.write32(e1000e::TDLEN.offset, 128);
+        bar.write32(e1000e::RDLEN.offset, 128);
+        bar.write32(row.offset, value);
+        bar.write32(control.offset, on);
+        nic.report().to_string()
+    };
+    let tctl = e1000::Tctl::new().with_en(true).into_bits();
+    let rctl = e1000::Rctl::new().with_en(true).into_bits();
+    let extended = e1000e::Rfctl::new().with_exsten(true).into_bits();
+    assert!(switched_on(&e1000e::TXDCTL, 0, &e1000e::TCTL, tctl).contains("bit 22 of TXDCTL"));
+    assert!(switched_on(&e1000e::RFCTL, extended, &e1000e::RCTL, rctl).contains("RFCTL.EXSTEN"));
+    assert!(switched_on(&e1000e::MRQC, 1, &e1000e::RCTL, rctl).contains("RSS"));
+}
+
+#[test]
 fn the_phy_answers_through_mdic() {
     let (a, _b) = pair(Model::E1000);
     let read = e1000::Mdic::new()
@@ -159,6 +226,16 @@ fn a_semaphore_is_taken_by_reading_it() {
     assert!(smbi());
     bar.write32(ixgbe::SWSM.offset, 0);
     assert!(!smbi());
+}
+
+#[test]
+fn the_second_receive_queue_of_an_82574l_takes_the_control_of_the_first() {
+    let nic = EmulatedNic::new(&Options::new(Model::E1000e, MAC_A));
+    let bar = nic.bar(0).expect("BAR 0");
+    bar.write32(e1000e::RXDCTL.at(0), 0x0101_0203);
+    assert_eq!(bar.read32(e1000e::RXDCTL.at(1)), 0x0101_0203);
+    bar.write32(e1000e::RXDCTL.at(1), 0);
+    assert_eq!(bar.read32(e1000e::RXDCTL.at(0)), 0x0101_0203);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_spec::{e1000, ixgbe};
 use raw::{MAC_A, MAC_B, Memory, Offload, Raw, Setup, frame, headers, pair, pair_of};
 
-const MODELS: [Model; 2] = [Model::E1000, Model::Ixgbe];
+const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
 
 /// The report names `rule` and no other, and the named words are in it.
 #[track_caller]
@@ -146,10 +146,10 @@ fn fetch_outside_head_tail_by_moving_the_head() {
     for model in MODELS {
         let (mut a, mut b) = pair(model);
         b.post(8);
-        let head = if model == Model::E1000 {
-            e1000::RDH.offset
-        } else {
+        let head = if model == Model::Ixgbe {
             ixgbe::RDH.at(0)
+        } else {
+            e1000::RDH.offset
         };
         b.bar.write32(head, 5);
         assert_only(&b, Rule::FetchOutsideHeadTail, "RDH");
@@ -339,7 +339,7 @@ fn rx_memory_is_open_again_when_the_queue_is_off() {
         let (_a, mut b) = pair(model);
         b.post(63);
         match model {
-            Model::E1000 => b.bar.write32(e1000::RCTL.offset, 0),
+            Model::E1000 | Model::E1000e => b.bar.write32(e1000::RCTL.offset, 0),
             Model::Ixgbe => b.bar.write32(ixgbe::RXDCTL.at(0), 0),
         }
         b.inn.read(0, b.inn.len);
@@ -414,10 +414,10 @@ fn register_misuse_base_moved_while_on() {
     for model in MODELS {
         let (mut a, mut b) = pair(model);
         b.post(8);
-        let base = if model == Model::E1000 {
-            e1000::TDBAL.offset
-        } else {
+        let base = if model == Model::Ixgbe {
             ixgbe::TDBAL.at(0)
+        } else {
+            e1000::TDBAL.offset
         };
         a.bar.write32(base, 0x8000);
         assert_only(&a, Rule::RegisterMisuse, "TDBAL");

@@ -72,7 +72,7 @@ fn drive(raw: &mut Raw, to: [u8; 6], quiet: impl Fn(u32) -> bool) -> u32 {
 
 #[test]
 fn two_devices_send_to_each_other_while_memory_comes_and_goes() {
-    for model in [Model::E1000, Model::Ixgbe] {
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
         let mut setups = [Setup::new(model, MAC_A), Setup::new(model, MAC_B)];
         for setup in &mut setups {
             setup.options.sanitizer = pagewire_emu::sanitizer::Level::On;

@@ -7,7 +7,7 @@ use std::io::Write;
 use pagewire_emu::Model;
 use raw::{MAC_A, MAC_B, Memory, Offload, Setup, frame, headers, pair, pair_of};
 
-const MODELS: [Model; 2] = [Model::E1000, Model::Ixgbe];
+const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
 
 fn file(len: usize) -> std::fs::File {
     let mut file = tempfile::tempfile().expect("a file");

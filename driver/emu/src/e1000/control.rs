@@ -1,13 +1,13 @@
-//! What the 82540EM's registers do.
+//! What the line's registers do.
 
 use pagewire_bus::{Identity, InterruptKind, InterruptSupport};
 use pagewire_spec::e1000 as spec;
 use pagewire_spec::{Register, VENDOR_ID};
 use parking_lot::MutexGuard;
-use spec::{Ctrl, Eecd, Eerd, Icr, Mdic, Rah, Rctl, Status, Tctl};
+use spec::{Ctrl, Eecd, Icr, Mdic, Rah, Rctl, Status, Tctl};
 
 use super::descriptors::E1000;
-use super::{counters, settings};
+use super::{Controller, counters, settings};
 use crate::base::Side;
 use crate::device::{Device, Model};
 use crate::family::{Family, RingRows};
@@ -19,30 +19,14 @@ use crate::registers::{Layout, Written};
 use crate::transmit::{Engine, TxStats};
 use crate::wire::Inlet;
 
-/// The 82540EM.
+/// A controller of the line.
 #[derive(Debug)]
-pub(crate) struct Model82540;
-
-pub(crate) static MODEL: Model82540 = Model82540;
-
-static LAYOUT: Layout = Layout {
-    rows: spec::REGISTERS,
-    lookup: spec::lookup,
-    len: spec::BAR0_LEN,
-    partners: &[(&spec::IMC, &spec::IMS), (&spec::ICS, &spec::ICR)],
-    wide: &counters::WIDE,
-};
+pub(crate) struct Line<C>(pub(crate) C);
 
 static CAUSES: CauseRows = CauseRows {
     causes: &spec::ICR,
     mask: &spec::IMS,
 };
-
-/// A PCI device of 2002: one line.
-static INTERRUPTS: [InterruptSupport; 1] = [InterruptSupport {
-    kind: InterruptKind::Intx,
-    vectors: 1,
-}];
 
 static RINGS: [RingRows; 2] = [
     RingRows {
@@ -84,17 +68,17 @@ fn receive_extent(words: [u64; 2], buffer_len: u32) -> Option<(u64, usize)> {
     Some((words[0], buffer_len as usize))
 }
 
-impl Model for Model82540 {
+impl<C: Controller> Model for Line<C> {
     fn identity(&self) -> Identity {
         Identity {
             vendor: VENDOR_ID,
-            device: spec::DEVICE_ID,
-            revision: 2,
+            device: C::DEVICE_ID,
+            revision: C::REVISION,
         }
     }
 
     fn layout(&self) -> &'static Layout {
-        &LAYOUT
+        C::layout()
     }
 
     fn rings(&self) -> &'static [RingRows; 2] {
@@ -126,14 +110,15 @@ impl Model for Model82540 {
         let status = Status::from_bits(device.registers.get(&spec::STATUS, 0)).with_lu(false);
         device.registers.set(&spec::STATUS, 0, status.into_bits());
         let mut phy = [0; 32];
-        // Auto-negotiation on, full duplex, 1000 Mb/s; the identifiers are those of the 82540EM's PHY.
-        (phy[PHY_CONTROL], phy[2], phy[3]) = (0x1140, 0x0141, 0x0c20);
+        // Auto-negotiation on, full duplex, 1000 Mb/s.
+        (phy[PHY_CONTROL], phy[2], phy[3]) = (0x1140, 0x0141, C::PHY_ID);
         *device.phy.lock() = phy;
         self.link_changed(device);
     }
 
     fn written(&self, device: &Device, write: &Written) {
         let registers = &device.registers;
+        C::written(device, write);
         if write.is(&spec::CTRL) {
             let ctrl = Ctrl::from_bits(write.new);
             if ctrl.rst() {
@@ -142,20 +127,6 @@ impl Model for Model82540 {
                 registers.set(&spec::CTRL, 0, ctrl.with_phy_rst(false).into_bits());
                 self.link_changed(device);
             }
-        } else if write.is(&spec::EERD) {
-            let request = Eerd::from_bits(write.new);
-            if request.start() {
-                let data = eeprom_word(device.mac, request.addr());
-                registers.set(
-                    &spec::EERD,
-                    0,
-                    request
-                        .with_start(false)
-                        .with_done(true)
-                        .with_data(data)
-                        .into_bits(),
-                );
-            }
         } else if write.is(&spec::EECD) {
             let eecd = Eecd::from_bits(write.new);
             registers.set(&spec::EECD, 0, eecd.with_ee_gnt(eecd.ee_req()).into_bits());
@@ -163,7 +134,7 @@ impl Model for Model82540 {
             let done = phy_access(&mut device.phy.lock(), Mdic::from_bits(write.new));
             registers.set(&spec::MDIC, 0, done.into_bits());
             if done.interrupt() {
-                device.raise(Icr::new().with_mdac(true).into_bits());
+                device.raise(C::causes(device, Icr::new().with_mdac(true)));
             }
         } else if write.is(&spec::TCTL) {
             if Tctl::from_bits(write.new).en() {
@@ -176,8 +147,8 @@ impl Model for Model82540 {
         }
     }
 
-    fn read(&self, _device: &Device, _row: &'static Register, _index: u32) -> Option<u32> {
-        None
+    fn read(&self, device: &Device, row: &'static Register, _index: u32) -> Option<u32> {
+        C::read(device, row)
     }
 
     fn causes(&self) -> &'static CauseRows {
@@ -185,14 +156,16 @@ impl Model for Model82540 {
     }
 
     fn interrupts(&self) -> &'static [InterruptSupport] {
-        &INTERRUPTS
+        C::interrupts()
     }
 
-    fn vectors(&self, _device: &Device, _kind: InterruptKind, _causes: u32) -> u64 {
-        1
+    fn vectors(&self, device: &Device, kind: InterruptKind, causes: u32) -> u64 {
+        C::vectors(device, kind, causes)
     }
 
-    fn signalled(&self, _device: &Device, _kind: InterruptKind, _causes: u32) {}
+    fn signalled(&self, device: &Device, kind: InterruptKind, causes: u32) {
+        C::signalled(device, kind, causes);
+    }
 
     /// The link is up with a cable plugged in and CTRL.SLU set.
     fn link_changed(&self, device: &Device) {
@@ -206,16 +179,19 @@ impl Model for Model82540 {
         phy[PHY_SPECIFIC] = if plugged { PHY_SPECIFIC_UP } else { 0 };
         if status.lu() != up {
             drop(phy);
-            device.raise(Icr::new().with_lsc(true).into_bits());
+            device.raise(C::causes(device, Icr::new().with_lsc(true)));
         }
     }
 
     fn settings(&self, device: &Device, _old: Option<Box<Rss>>) -> (Settings, Option<Box<Rss>>) {
-        (settings::take(device), None)
+        let mut settings = settings::take(device);
+        settings.on &= C::may_master(device);
+        (settings, None)
     }
 
     fn may_transmit(&self, device: &Device) -> bool {
-        Tctl::from_bits(device.registers.get(&spec::TCTL, 0)).en()
+        let on = Tctl::from_bits(device.registers.get(&spec::TCTL, 0)).en();
+        on && C::may_master(device) && C::arbitrates(device)
     }
 
     fn pads(&self, device: &Device) -> bool {
@@ -228,11 +204,11 @@ impl Model for Model82540 {
     }
 
     fn sent(&self, device: &Device, _queue: usize, stats: &TxStats) {
-        counters::sent(device, stats);
+        counters::sent::<C>(device, stats);
     }
 
     fn received(&self, device: &Device, state: &mut State) {
-        counters::received(device, state);
+        counters::received::<C>(device, state);
     }
 
     fn run(&self, engine: &mut Engine, device: &Device, queue: usize, inlet: &mut dyn Inlet) -> usize {
@@ -261,20 +237,19 @@ fn receive_control(device: &Device, old: Rctl, new: Rctl) {
 }
 
 /// The EEPROM: the address, and a checksum (§5.6).
-fn eeprom_word(mac: [u8; 6], address: u8) -> u16 {
-    let word = |address: u8| match address {
+pub(crate) fn eeprom_word(mac: [u8; 6], device_id: u16, address: u16) -> u16 {
+    let word = |address: u16| match address {
         0..=2 => {
-            let at = usize::from(spec::EEPROM_MAC_WORD + address) * 2;
+            let at = usize::from(address + u16::from(spec::EEPROM_MAC_WORD)) * 2;
             u16::from_le_bytes([mac[at], mac[at + 1]])
         }
         // Initialization control, subsystem and device ids.
         0x0a => 0x640a,
-        0x0b => spec::DEVICE_ID,
+        0x0b | 0x0d => device_id,
         0x0c | 0x0e => VENDOR_ID,
-        0x0d => spec::DEVICE_ID,
         _ => 0,
     };
-    if address == spec::EEPROM_CHECKSUM_WORD {
+    if address == spec::EEPROM_CHECKSUM_WORD.into() {
         let sum = (0..address).fold(0_u16, |sum, at| sum.wrapping_add(word(at)));
         return spec::EEPROM_SUM.wrapping_sub(sum);
     }
@@ -313,10 +288,10 @@ mod tests {
     #[test]
     fn the_eeprom_holds_the_address_and_adds_up() {
         let mac = [2, 3, 4, 5, 6, 7];
-        assert_eq!(eeprom_word(mac, 0), 0x0302);
-        assert_eq!(eeprom_word(mac, 2), 0x0706);
-        let sum =
-            (0..=spec::EEPROM_CHECKSUM_WORD).fold(0_u16, |sum, at| sum.wrapping_add(eeprom_word(mac, at)));
+        let word = |address| eeprom_word(mac, spec::DEVICE_ID, address);
+        assert_eq!(word(0), 0x0302);
+        assert_eq!(word(2), 0x0706);
+        let sum = (0..=spec::EEPROM_CHECKSUM_WORD.into()).fold(0_u16, |sum, at| sum.wrapping_add(word(at)));
         assert_eq!(sum, spec::EEPROM_SUM);
     }
 

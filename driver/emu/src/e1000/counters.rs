@@ -1,16 +1,17 @@
-//! Statistics (§13.7) and interrupt causes (§13.4.17) of the 82540EM.
+//! Statistics (§13.7) and interrupt causes (§13.4.17) of the line.
 
 use pagewire_spec::Register;
 use pagewire_spec::e1000 as spec;
 use spec::Icr;
 
+use super::Controller;
 use crate::device::Device;
 use crate::receive::State;
 use crate::registers::WideRows;
 use crate::transmit::TxStats;
 
 /// Octet counters in two halves.
-pub(super) static WIDE: [WideRows; 4] = [
+pub(crate) static WIDE: [WideRows; 4] = [
     (&spec::GORCL, &spec::GORCH),
     (&spec::GOTCL, &spec::GOTCH),
     (&spec::TORL, &spec::TORH),
@@ -40,7 +41,7 @@ const RECEIVED_BY_LEN: [&Register; 6] = [
     &spec::PRC1522,
 ];
 
-pub(super) fn sent(device: &Device, stats: &TxStats) {
+pub(super) fn sent<C: Controller>(device: &Device, stats: &TxStats) {
     let registers = &device.registers;
     if stats.frames > 0 {
         registers.count(&spec::GPTC, 0, stats.frames);
@@ -55,11 +56,11 @@ pub(super) fn sent(device: &Device, stats: &TxStats) {
         }
     }
     if stats.reported {
-        device.raise(Icr::new().with_txdw(true).with_txqe(true).into_bits());
+        device.raise(C::causes(device, Icr::new().with_txdw(true).with_txqe(true)));
     }
 }
 
-pub(super) fn received(device: &Device, state: &mut State) {
+pub(super) fn received<C: Controller>(device: &Device, state: &mut State) {
     let registers = &device.registers;
     let stats = std::mem::take(&mut state.stats);
     (state.queues[0], state.touched) = (Default::default(), 0);
@@ -71,7 +72,7 @@ pub(super) fn received(device: &Device, state: &mut State) {
         // No descriptor, and at once no room in the packet buffer: this model has none.
         registers.count(&spec::RNBC, 0, stats.no_descriptors);
         registers.count(&spec::MPC, 0, stats.no_descriptors);
-        device.raise(Icr::new().with_rxo(true).into_bits());
+        device.raise(C::causes(device, Icr::new().with_rxo(true)));
     }
     if stats.frames == 0 {
         return;
@@ -83,5 +84,5 @@ pub(super) fn received(device: &Device, state: &mut State) {
     for (row, count) in RECEIVED_BY_LEN.into_iter().zip(stats.by_len) {
         registers.count(row, 0, count);
     }
-    device.raise(Icr::new().with_rxt0(true).into_bits());
+    device.raise(C::causes(device, Icr::new().with_rxt0(true)));
 }

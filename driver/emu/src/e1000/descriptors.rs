@@ -1,4 +1,4 @@
-//! Formats of the 82540EM's descriptors (§3.2.3, §3.3.3, §3.3.6, §3.3.7).
+//! Formats of the line's descriptors (§3.2.3, §3.3.3, §3.3.6, §3.3.7).
 
 use pagewire_spec::e1000 as spec;
 use spec::{RxWriteBack, TxContext0, TxContext1, TxData, TxKind, TxLegacy};
@@ -8,7 +8,7 @@ use crate::offload::checksum::{Field, Verdict};
 use crate::offload::headers::UDP;
 use crate::wire::{IpVersion, Segmentation};
 
-/// The 82540EM's formats.
+/// The line's formats.
 #[derive(Debug)]
 pub(super) struct E1000;
 

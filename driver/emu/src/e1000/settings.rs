@@ -1,4 +1,4 @@
-//! What the 82540EM's receive registers say (§3.2.1, §13.4.22).
+//! What the line's receive registers say (§3.2.1, §13.4.22).
 
 use pagewire_spec::e1000 as spec;
 use spec::{Rah, Rctl, Rxcsum};

@@ -16,7 +16,7 @@ use pagewire_bus::{Bar, Direction, DmaMapper, Function, HostRange, Iova};
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model, Options, connect};
-use pagewire_spec::{Register, e1000, ixgbe};
+use pagewire_spec::{Register, e1000, e1000e, ixgbe};
 
 /// Descriptors of a test's rings.
 pub const SLOTS: u32 = 64;
@@ -150,7 +150,7 @@ impl Raw {
         let inn = Memory::new(&nic, SLOTS as usize * setup.buffer_len, Direction::FromDevice);
         let model = setup.options.model;
         let (tx_tail, rx_tail) = match model {
-            Model::E1000 => (e1000::TDT.offset, e1000::RDT.offset),
+            Model::E1000 | Model::E1000e => (e1000::TDT.offset, e1000::RDT.offset),
             Model::Ixgbe => (ixgbe::TDT.at(0), ixgbe::RDT.at(0)),
         };
         let raw = Self {
@@ -174,7 +174,7 @@ impl Raw {
         raw.write_ring(true);
         raw.write_ring(false);
         match model {
-            Model::E1000 => raw.start_e1000(setup),
+            Model::E1000 | Model::E1000e => raw.start_e1000(setup),
             Model::Ixgbe => raw.start_ixgbe(setup),
         }
         raw
@@ -182,8 +182,8 @@ impl Raw {
 
     fn write_ring(&self, transmit: bool) {
         let rows: [&Register; 3] = match (self.model, transmit) {
-            (Model::E1000, true) => [&e1000::TDBAL, &e1000::TDBAH, &e1000::TDLEN],
-            (Model::E1000, false) => [&e1000::RDBAL, &e1000::RDBAH, &e1000::RDLEN],
+            (Model::E1000 | Model::E1000e, true) => [&e1000::TDBAL, &e1000::TDBAH, &e1000::TDLEN],
+            (Model::E1000 | Model::E1000e, false) => [&e1000::RDBAL, &e1000::RDBAH, &e1000::RDLEN],
             (Model::Ixgbe, true) => [&ixgbe::TDBAL, &ixgbe::TDBAH, &ixgbe::TDLEN],
             (Model::Ixgbe, false) => [&ixgbe::RDBAL, &ixgbe::RDBAH, &ixgbe::RDLEN],
         };
@@ -213,6 +213,10 @@ impl Raw {
             .with_buffer_len(setup.buffer_len as u32)
             .expect("a buffer length");
         self.bar.write32(e1000::RCTL.offset, receive.into_bits());
+        if self.model == Model::E1000e {
+            let control = e1000e::Txdctl::new().with_count_desc(true);
+            self.bar.write32(e1000e::TXDCTL.offset, control.into_bits());
+        }
         self.bar.write32(
             e1000::TCTL.offset,
             e1000::Tctl::new().with_en(true).with_psp(true).into_bits(),
@@ -279,7 +283,7 @@ impl Raw {
     pub fn data(&self, iova: u64, len: usize, end: bool, offload: Option<Offload>, total: usize) -> [u64; 2] {
         let (ip, l4, segment) = offload.map_or((false, false, false), |o| (o.v4, true, o.mss > 0));
         let second = match self.model {
-            Model::E1000 => e1000::TxData::new()
+            Model::E1000 | Model::E1000e => e1000::TxData::new()
                 .with_dtalen(len as u32)
                 .with_dtyp(e1000::TxKind::DTYP_DATA)
                 .with_dext(true)
@@ -310,7 +314,7 @@ impl Raw {
     pub fn context(&self, offload: Offload, payload: usize) -> [u64; 2] {
         let l3 = if offload.v4 { 20 } else { 40 };
         match self.model {
-            Model::E1000 => [
+            Model::E1000 | Model::E1000e => [
                 e1000::TxContext0::new()
                     .with_ipcss(14)
                     .with_ipcso(24)
@@ -365,7 +369,7 @@ impl Raw {
         for _ in 0..SLOTS {
             let word = self.rx.memory.words(at)[1];
             let (done, end, len) = match self.model {
-                Model::E1000 => {
+                Model::E1000 | Model::E1000e => {
                     let word = e1000::RxWriteBack::from_bits(word);
                     (word.dd(), word.eop(), word.length())
                 }
