@@ -115,6 +115,7 @@ impl Report {
             nic: match setup.nic {
                 NicModel::Ixgbe => "ixgbe",
                 NicModel::E1000 => "e1000",
+                NicModel::E1000e => "e1000e",
             },
             backend: "emulated",
             mode: match setup.mode {

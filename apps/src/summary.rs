@@ -12,6 +12,7 @@ impl Display for Summary<'_> {
         let report = self.0;
         let nic = match report.nic {
             "e1000" => "82540EM",
+            "e1000e" => "82574L",
             _ => "82599",
         };
         let verdict = if report.verified {

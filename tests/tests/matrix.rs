@@ -185,3 +185,13 @@ fn e1000_zero_copy_arrives_whole_and_repeats() {
 fn e1000_copy_arrives_whole_and_repeats() {
     matrix(NicModel::E1000, Mode::Copy);
 }
+
+#[test]
+fn e1000e_zero_copy_arrives_whole_and_repeats() {
+    matrix(NicModel::E1000e, Mode::ZeroCopy);
+}
+
+#[test]
+fn e1000e_copy_arrives_whole_and_repeats() {
+    matrix(NicModel::E1000e, Mode::Copy);
+}

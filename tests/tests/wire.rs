@@ -15,7 +15,7 @@ use pagewire_nic::port::{
     Delay, IpVersion, L4, Nic, NicConfig, NicError, Opened, PacketLayout, Received, RxQueue, SleepDelay,
     TxOffload, TxQueue, Verdict,
 };
-use pagewire_nic::{e1000, ixgbe};
+use pagewire_nic::{e1000, e1000e, ixgbe};
 
 /// Fits an IPv6 packet with TCP timestamps into 1500 bytes.
 const MSS: u16 = 1428;
@@ -230,9 +230,11 @@ fn collect<R: RxQueue>(rx: &mut R, arrived: &mut Arrived) {
     rx.refill();
 }
 
-/// Runs on both families.
-fn both(impairments: &Impairments, whole: bool, check: impl Fn(Arrived, WireCounters)) {
+/// Runs on all models.
+fn all(impairments: &Impairments, whole: bool, check: impl Fn(Arrived, WireCounters)) {
     let (arrived, wire) = exchange(Model::E1000, e1000::open, impairments, whole);
+    check(arrived, wire);
+    let (arrived, wire) = exchange(Model::E1000e, e1000e::open, impairments, whole);
     check(arrived, wire);
     let (arrived, wire) = exchange(Model::Ixgbe, ixgbe::open, impairments, whole);
     check(arrived, wire);
@@ -248,7 +250,7 @@ fn all_frames() -> usize {
 
 #[test]
 fn whole_segments_arrive_whole() {
-    both(&Impairments::none(), true, |arrived, _| {
+    all(&Impairments::none(), true, |arrived, _| {
         assert_eq!(arrived.packets, LENGTHS.len() * ROUNDS);
         assert_eq!((arrived.good, arrived.payload), (arrived.packets, all_payload()));
     });
@@ -256,7 +258,7 @@ fn whole_segments_arrive_whole() {
 
 #[test]
 fn segments_are_cut_for_a_receiver_that_does_not_take_them_whole() {
-    both(&Impairments::none(), false, |arrived, wire| {
+    all(&Impairments::none(), false, |arrived, wire| {
         assert_eq!(
             (arrived.packets, wire.frames as usize),
             (all_frames(), all_frames())
@@ -275,7 +277,7 @@ fn a_slow_and_disorderly_cable_loses_and_changes_nothing() {
         latency,
         ..Impairments::none()
     };
-    both(&impairments, true, |arrived, wire| {
+    all(&impairments, true, |arrived, wire| {
         assert!(wire.reordered > 0 && wire.duplicated > 0);
         assert_eq!(arrived.good as u64, wire.frames + wire.duplicated);
         assert!(arrived.payload > all_payload());
@@ -291,7 +293,7 @@ fn a_flipped_bit_never_passes_as_good_payload() {
             ..Impairments::none()
         };
         // The comparison with the pattern is in `collect`.
-        both(&impairments, true, |arrived, wire| {
+        all(&impairments, true, |arrived, wire| {
             assert_eq!(wire.corrupted, wire.frames);
             assert!(arrived.bad as f64 > 0.95 * wire.frames as f64, "{arrived:?}");
             assert!(
@@ -309,7 +311,7 @@ fn losses_are_what_is_missing() {
         seed: 5,
         ..Impairments::none()
     };
-    both(&impairments, false, |arrived, wire| {
+    all(&impairments, false, |arrived, wire| {
         assert!(wire.lost > 0);
         assert_eq!(arrived.good as u64 + wire.lost, wire.frames);
     });

@@ -50,7 +50,8 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
-    /// The emulated NIC at both ends (ixgbe: Intel's 82599, e1000: the 82540EM), or one in a slot: vfio:0000:00:03.0
+    /// The emulated NIC at both ends (ixgbe: Intel's 82599, e1000: the 82540EM, e1000e: the 82574L), or one in a
+    /// slot: vfio:0000:00:03.0
     #[arg(long, default_value = "ixgbe")]
     pub(crate) nic: SendNic,
 
@@ -224,6 +225,8 @@ pub(crate) enum NicChoice {
     Ixgbe,
     /// Intel 82540EM, 1 Gbit/s
     E1000,
+    /// Intel 82574L, 1 Gbit/s
+    E1000e,
 }
 
 /// `--mode`
@@ -256,6 +259,7 @@ impl From<NicChoice> for NicModel {
         match choice {
             NicChoice::Ixgbe => NicModel::Ixgbe,
             NicChoice::E1000 => NicModel::E1000,
+            NicChoice::E1000e => NicModel::E1000e,
         }
     }
 }

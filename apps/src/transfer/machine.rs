@@ -6,7 +6,7 @@ use pagewire_bus::Function;
 use pagewire_emu::sanitizer::Level;
 use pagewire_emu::{EmulatedNic, Model, Options};
 use pagewire_nic::port::{Nic, NicConfig, NicError, Opened, RxQueue, SleepDelay, TxQueue};
-use pagewire_nic::{e1000, ixgbe};
+use pagewire_nic::{e1000, e1000e, ixgbe};
 use pagewire_stack::{CongestionControl, Instant, IpAddress, IpCidr, SocketSizes, Stack, StackConfig};
 
 use super::{Plan, SanitizerLevel, TransferError};
@@ -55,6 +55,21 @@ impl Family for E1000 {
 
     fn open(device: &EmulatedNic, config: &NicConfig) -> OpenResult<Self> {
         e1000::open(Arc::new(device.clone()), config, &mut SleepDelay)
+    }
+}
+
+/// The 82574L.
+pub(super) struct E1000e;
+
+impl Family for E1000e {
+    const NAME: &'static str = "e1000e";
+    const MODEL: Model = Model::E1000e;
+    type Nic = e1000e::E1000e<EmulatedNic>;
+    type Tx = e1000e::E1000eTx<EmulatedNic>;
+    type Rx = e1000e::E1000eRx<EmulatedNic>;
+
+    fn open(device: &EmulatedNic, config: &NicConfig) -> OpenResult<Self> {
+        e1000e::open(Arc::new(device.clone()), config, &mut SleepDelay)
     }
 }
 

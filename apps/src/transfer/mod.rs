@@ -33,6 +33,8 @@ pub enum NicModel {
     Ixgbe,
     /// Intel 82540EM, 1 Gbit/s.
     E1000,
+    /// Intel 82574L, 1 Gbit/s.
+    E1000e,
 }
 
 /// How payload reaches the sender's descriptors.
@@ -226,6 +228,7 @@ pub fn run(
     match plan.nic {
         NicModel::Ixgbe => run_on::<machine::Ixgbe>(plan, sink, progress, stop),
         NicModel::E1000 => run_on::<machine::E1000>(plan, sink, progress, stop),
+        NicModel::E1000e => run_on::<machine::E1000e>(plan, sink, progress, stop),
     }
 }
 

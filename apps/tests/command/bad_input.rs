@@ -83,7 +83,7 @@ fn nonsense_on_the_command_line_is_told_with_what_would_be_right() {
         (&["send", "FILE", "--corrupt", "1%"], probability),
         (&["send", "FILE", "--mtu", "575"], "576..=9000"),
         (&["send", "FILE", "--mtu", "9001"], "576..=9000"),
-        (&["send", "FILE", "--nic", "rtl8139"], "ixgbe, e1000"),
+        (&["send", "FILE", "--nic", "rtl8139"], "ixgbe, e1000, e1000e"),
         (&["send", "FILE", "--mode", "magic"], "zero-copy, copy"),
         (&["send", "FILE", "--tso", "maybe"], "on, off"),
         (&["send", "FILE", "--sanitizer", "off"], "on, full"),

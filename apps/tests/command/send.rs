@@ -113,7 +113,7 @@ fn every_kind_of_wire_delivers_every_byte() {
     let place = Place::new();
     let contents = pattern(300_001);
     let (file, output) = (place.file("file", &contents), place.at("out"));
-    for nic in ["ixgbe", "e1000"] {
+    for nic in ["ixgbe", "e1000", "e1000e"] {
         for mode in ["zero-copy", "copy"] {
             for rest in [
                 "--mtu=576",

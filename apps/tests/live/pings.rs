@@ -24,7 +24,7 @@ fn ping(bench: &Bench, to: u8, count: u16, watcher: &Watcher) -> Result<u16, Liv
 
 #[test]
 fn a_machine_that_waits_for_a_file_answers_echo_requests() {
-    for model in [Model::E1000, Model::Ixgbe] {
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
         let bench = Bench::new(model, Impairments::none());
         let (asker, receiver) = (Watcher::default(), Watcher::default());
         guarded(&[&asker, &receiver], || {

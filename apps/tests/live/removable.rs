@@ -83,7 +83,7 @@ impl Function for Slot {
 
 #[test]
 fn a_nic_that_is_pulled_out_ends_it_within_a_second_by_name() {
-    for model in [Model::E1000, Model::Ixgbe] {
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
         let bench = Bench::new(model, Impairments::none());
         let pulled = Arc::new(AtomicBool::new(false));
         let slot = Arc::new(Slot {

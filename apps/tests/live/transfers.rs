@@ -33,7 +33,7 @@ fn transfer(bench: &Bench, len: usize, meanwhile: impl FnOnce(&Watcher, &Watcher
 
 #[test]
 fn a_file_arrives_whole_and_the_sender_copies_none_of_it() {
-    for model in [Model::E1000, Model::Ixgbe] {
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
         let bench = Bench::new(model, Impairments::none());
         let (sent, received) = transfer(&bench, 16 << 20, |_, _| {});
         assert_eq!(sent.counters.stack.payload_bytes_copied, 0, "{model:?}");

@@ -145,7 +145,7 @@ fn the_82574l_reads_its_eeprom_at_reset_and_word_by_word() {
     let bar = nic.bar(0).expect("BAR 0");
     assert!(e1000e::Eecd::from_bits(bar.read32(e1000e::EECD.offset)).auto_rd());
     let mut sum = 0_u16;
-    for address in 0..=e1000e::EEPROM_CHECKSUM_WORD.into() {
+    for address in 0..=u16::from(e1000e::EEPROM_CHECKSUM_WORD) {
         let request = e1000e::Eerd::new().with_start(true).with_addr(address);
         bar.write32(e1000e::EERD.offset, request.into_bits());
         let answer = e1000e::Eerd::from_bits(bar.read32(e1000e::EERD.offset));

@@ -12,7 +12,7 @@ use pagewire_bus::{
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model};
 use pagewire_nic::dma::FramePool;
 use pagewire_nic::port::{Delay, Link, Nic, NicConfig, NicError, RxQueue, Statistics, TxOffload, TxQueue};
-use pagewire_nic::{e1000, ixgbe};
+use pagewire_nic::{e1000, e1000e, ixgbe};
 use pagewire_spec::Register;
 
 /// What is wrong with a device.
@@ -137,6 +137,7 @@ fn open_with(model: Model, fault: Fault) -> (Result<(), NicError>, u64, u64) {
     );
     let result = match model {
         Model::E1000 => e1000::open(function, &config, &mut delay).map(drop),
+        Model::E1000e => e1000e::open(function, &config, &mut delay).map(drop),
         Model::Ixgbe => ixgbe::open(function, &config, &mut delay).map(drop),
     };
     (result, delay.0, fault.reads.load(Ordering::Relaxed))
@@ -144,7 +145,7 @@ fn open_with(model: Model, fault: Fault) -> (Result<(), NicError>, u64, u64) {
 
 #[test]
 fn a_card_that_is_not_there_is_an_error_at_the_first_look() {
-    for model in [Model::E1000, Model::Ixgbe] {
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
         let (result, waited, reads) = open_with(model, Fault::default());
         assert!(matches!(result, Err(NicError::Removed { .. })), "{result:?}");
         assert!(waited == 0 && reads < 5, "{waited} µs, {reads} reads");
@@ -153,7 +154,7 @@ fn a_card_that_is_not_there_is_an_error_at_the_first_look() {
 
 #[test]
 fn a_card_that_is_removed_while_it_is_opened_is_an_error_or_is_found_gone_later() {
-    for model in [Model::E1000, Model::Ixgbe] {
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
         let mut errors = 0;
         for reads_left in 0..200 {
             let fault = Fault {
@@ -171,15 +172,26 @@ fn a_card_that_is_removed_while_it_is_opened_is_an_error_or_is_found_gone_later(
 
 #[test]
 fn a_step_that_never_ends_is_named_with_its_register() {
-    use pagewire_spec::{e1000 as e, ixgbe as i};
+    use pagewire_spec::{e1000 as e, e1000e as ee, ixgbe as i};
     let bits = |register: &Register, bits: u32, stuck: u32| (register.at(0), bits, stuck);
     let rst = e::Ctrl::new().with_rst(true).into();
     let master = i::Status::new().with_master_enable(true).into();
-    let cases: [(Model, (u32, u32, u32), &str); 8] = [
+    let cases: [(Model, (u32, u32, u32), &str); 11] = [
         (Model::E1000, bits(&e::CTRL, rst, rst), "CTRL"),
         (
             Model::E1000,
             bits(&e::EERD, e::Eerd::new().with_done(true).into(), 0),
+            "EERD",
+        ),
+        (Model::E1000e, bits(&e::CTRL, rst, rst), "CTRL"),
+        (
+            Model::E1000e,
+            bits(&ee::EECD, ee::Eecd::new().with_auto_rd(true).into(), 0),
+            "EECD",
+        ),
+        (
+            Model::E1000e,
+            bits(&ee::EERD, ee::Eerd::new().with_done(true).into(), 0),
             "EERD",
         ),
         (Model::Ixgbe, bits(&i::STATUS, master, master), "STATUS"),
@@ -223,12 +235,37 @@ fn a_step_that_never_ends_is_named_with_its_register() {
     }
 }
 
+/// Neither firmware that keeps the PHY's registers nor a request that hangs on keeps a driver from the reset.
+#[test]
+fn what_an_82574l_does_not_give_up_is_no_obstacle_to_its_reset() {
+    use pagewire_spec::e1000e as ee;
+    let master = ee::Status::new().with_gio_master_enable(true).into();
+    let ours = ee::ExtcnfCtrl::new().with_mdio_sw_ownership(true).into();
+    for stuck in [
+        (ee::STATUS.offset, master, master),
+        (ee::EXTCNF_CTRL.offset, ours, 0),
+    ] {
+        let fault = Fault {
+            reads_left: AtomicU64::new(u64::MAX),
+            stuck: Some(stuck),
+            ..Fault::default()
+        };
+        let (result, waited, reads) = open_with(Model::E1000e, fault);
+        assert!(result.is_ok(), "{result:?}");
+        assert!(waited < 1_000_000 && reads < 30_000, "{waited} µs, {reads} reads");
+    }
+}
+
 #[test]
 fn an_eeprom_without_an_address_is_an_error() {
-    use pagewire_spec::{e1000 as e, ixgbe as i};
+    use pagewire_spec::{e1000 as e, e1000e as ee, ixgbe as i};
     let data = e::Eerd::new().with_data(u16::MAX).into();
     for (model, stuck) in [
         (Model::E1000, (e::EERD.offset, data, 0)),
+        (
+            Model::E1000e,
+            (ee::EERD.offset, ee::Eerd::new().with_data(u16::MAX).into(), 0),
+        ),
         (Model::Ixgbe, (i::RAL.at(0), u32::MAX, 1)),
     ] {
         let fault = Fault {
@@ -277,5 +314,6 @@ macro_rules! vanishes {
 #[test]
 fn a_card_that_vanishes_while_it_works_can_be_let_go() {
     vanishes!(Model::E1000, e1000::open);
+    vanishes!(Model::E1000e, e1000e::open);
     vanishes!(Model::Ixgbe, ixgbe::open);
 }

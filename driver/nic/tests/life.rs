@@ -10,7 +10,7 @@ use pagewire_emu::Model;
 use pagewire_nic::port::{
     IpVersion, L4, Link, Nic, NicConfig, NicError, RxQueue, TxOffload, TxQueue, Verdict,
 };
-use pagewire_nic::{e1000, ixgbe};
+use pagewire_nic::{e1000, e1000e, ixgbe};
 
 fn promiscuous() -> NicConfig {
     NicConfig {
@@ -286,6 +286,13 @@ fn the_wrong_driver_and_impossible_settings_are_refused() {
                 ..
             }
         ),
+        "{error}"
+    );
+    let error = e1000e::open(db.clone().into(), &config, &mut NoDelay)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("e1000e driver does not know"),
         "{error}"
     );
     let two = NicConfig {

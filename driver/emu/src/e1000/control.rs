@@ -249,7 +249,7 @@ pub(crate) fn eeprom_word(mac: [u8; 6], device_id: u16, address: u16) -> u16 {
         0x0c | 0x0e => VENDOR_ID,
         _ => 0,
     };
-    if address == spec::EEPROM_CHECKSUM_WORD.into() {
+    if address == u16::from(spec::EEPROM_CHECKSUM_WORD) {
         let sum = (0..address).fold(0_u16, |sum, at| sum.wrapping_add(word(at)));
         return spec::EEPROM_SUM.wrapping_sub(sum);
     }
@@ -291,7 +291,8 @@ mod tests {
         let word = |address| eeprom_word(mac, spec::DEVICE_ID, address);
         assert_eq!(word(0), 0x0302);
         assert_eq!(word(2), 0x0706);
-        let sum = (0..=spec::EEPROM_CHECKSUM_WORD.into()).fold(0_u16, |sum, at| sum.wrapping_add(word(at)));
+        let sum =
+            (0..=u16::from(spec::EEPROM_CHECKSUM_WORD)).fold(0_u16, |sum, at| sum.wrapping_add(word(at)));
         assert_eq!(sum, spec::EEPROM_SUM);
     }
 

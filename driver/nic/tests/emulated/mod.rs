@@ -11,6 +11,7 @@ use pagewire_emu::sanitizer::Level;
 use pagewire_emu::{EmulatedNic, Model, Options, connect};
 use pagewire_nic::dma::{Frame, FramePool, GatherSlice, Region, ToDevice};
 use pagewire_nic::e1000::{self, E1000, E1000Rx, E1000Tx};
+use pagewire_nic::e1000e::{self, E1000e, E1000eRx, E1000eTx};
 use pagewire_nic::ixgbe::{self, Ixgbe, IxgbeRx, IxgbeTx};
 use pagewire_nic::port::{
     Delay, IpVersion, L4, Nic, NicConfig, Opened, PacketLayout, Received, RxQueue, TxOffload, TxQueue,
@@ -31,6 +32,7 @@ pub struct End<N, T, R> {
     pub pool: FramePool,
 }
 
+pub type E1000eEnd = End<E1000e<EmulatedNic>, E1000eTx<EmulatedNic>, E1000eRx<EmulatedNic>>;
 pub type E1000End = End<E1000<EmulatedNic>, E1000Tx<EmulatedNic>, E1000Rx<EmulatedNic>>;
 pub type IxgbeEnd = End<Ixgbe<EmulatedNic>, IxgbeTx<EmulatedNic>, IxgbeRx<EmulatedNic>>;
 
@@ -169,12 +171,17 @@ pub fn open_e1000(device: &EmulatedNic, config: &NicConfig) -> E1000End {
     End::new(device.clone(), opened)
 }
 
+pub fn open_e1000e(device: &EmulatedNic, config: &NicConfig) -> E1000eEnd {
+    let opened = e1000e::open(Arc::new(device.clone()), config, &mut NoDelay).unwrap();
+    End::new(device.clone(), opened)
+}
+
 pub fn open_ixgbe(device: &EmulatedNic, config: &NicConfig) -> IxgbeEnd {
     let opened = ixgbe::open(Arc::new(device.clone()), config, &mut NoDelay).unwrap();
     End::new(device.clone(), opened)
 }
 
-/// Runs a test body for each pair of families: it gets both ends, plugged together.
+/// Runs a test body for each pair of families, and for the 82574L with itself and with each: it gets both ends, plugged together.
 #[macro_export]
 macro_rules! for_each_pair {
     ($config:expr, $whole:expr, |$a:ident, $b:ident| $body:block) => {{
@@ -183,6 +190,9 @@ macro_rules! for_each_pair {
         $crate::for_each_pair!(@pair Model::E1000, open_e1000, Model::E1000, open_e1000, config, $whole, $a, $b, $body);
         $crate::for_each_pair!(@pair Model::E1000, open_e1000, Model::Ixgbe, open_ixgbe, config, $whole, $a, $b, $body);
         $crate::for_each_pair!(@pair Model::Ixgbe, open_ixgbe, Model::E1000, open_e1000, config, $whole, $a, $b, $body);
+        $crate::for_each_pair!(@pair Model::E1000e, open_e1000e, Model::E1000e, open_e1000e, config, $whole, $a, $b, $body);
+        $crate::for_each_pair!(@pair Model::E1000, open_e1000, Model::E1000e, open_e1000e, config, $whole, $a, $b, $body);
+        $crate::for_each_pair!(@pair Model::E1000e, open_e1000e, Model::Ixgbe, open_ixgbe, config, $whole, $a, $b, $body);
         $crate::for_each_pair!(@pair Model::Ixgbe, open_ixgbe, Model::Ixgbe, open_ixgbe, config, $whole, $a, $b, $body);
     }};
     (@pair $ma:expr, $oa:ident, $mb:expr, $ob:ident, $config:ident, $whole:expr, $a:ident, $b:ident, $body:block) => {{
