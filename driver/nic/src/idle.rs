@@ -199,3 +199,6 @@ fn sleep_on(
 fn nap(idle: Duration) -> Duration {
     (idle / 8).clamp(NAPS.0, NAPS.1)
 }
+
+#[cfg(test)]
+mod tests;
