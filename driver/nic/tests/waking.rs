@@ -18,11 +18,14 @@ use pagewire_emu::{EmulatedBar, EmulatedNic, Model};
 use pagewire_nic::dma::FramePool;
 use pagewire_nic::idle::{IdleCounters, POLL_FOR, Waiter};
 use pagewire_nic::port::{Nic, NicConfig, Opened, RxQueue, TxOffload, TxQueue};
-use pagewire_nic::{e1000, ixgbe};
+use pagewire_nic::{e1000, e1000e, ixgbe};
 
 /// Every way in which a model can interrupt.
-const KINDS: [(Model, InterruptKind); 4] = [
+const KINDS: [(Model, InterruptKind); 7] = [
     (Model::E1000, InterruptKind::Intx),
+    (Model::E1000e, InterruptKind::MsiX),
+    (Model::E1000e, InterruptKind::Msi),
+    (Model::E1000e, InterruptKind::Intx),
     (Model::Ixgbe, InterruptKind::MsiX),
     (Model::Ixgbe, InterruptKind::Msi),
     (Model::Ixgbe, InterruptKind::Intx),
@@ -51,8 +54,6 @@ struct Fate {
     arrivals: AtomicUsize,
     departures: AtomicUsize,
     links: AtomicUsize,
-    /// How often the link had changed when a register was last read.
-    links_read: AtomicUsize,
 }
 
 /// The far end, and the near one's device.
@@ -129,8 +130,6 @@ impl Bar for FatedBar {
     fn read32(&self, offset: u32) -> u32 {
         self.fate.tick();
         let value = self.inner.read32(offset);
-        let links = self.fate.links.load(Ordering::Relaxed);
-        self.fate.links_read.store(links, Ordering::Relaxed);
         self.fate.tick();
         value
     }
@@ -302,7 +301,8 @@ fn live_through<N: Nic, T: TxQueue, R: RxQueue>(
         };
         let rest = waiter.wait(nic, now, Some(now + POLL_FOR), &[], look).unwrap();
         if rest.causes.link {
-            near.links = fate.links_read.load(Ordering::Relaxed);
+            // Told of a change, one reads the link: what happened up to now is seen by that.
+            near.links = fate.links.load(Ordering::Relaxed);
         }
         if rest.slept && waiter.counters().wake_ups == woken {
             assert!(!was_behind, "{events:?}: slept in spite of it");
@@ -353,6 +353,10 @@ fn whatever_happens_between_two_steps_of_a_wait_is_seen_before_a_sleep_or_ends_i
             Model::E1000 => try_all(
                 &function,
                 e1000::open(Arc::clone(&function), &promiscuous(), &mut NoDelay).unwrap(),
+            ),
+            Model::E1000e => try_all(
+                &function,
+                e1000e::open(Arc::clone(&function), &promiscuous(), &mut NoDelay).unwrap(),
             ),
             Model::Ixgbe => try_all(
                 &function,
@@ -466,6 +470,10 @@ fn a_thread_that_sleeps_whenever_it_can_answers_every_frame_at_once() {
             let near = scope.spawn(|| match model {
                 Model::E1000 => {
                     let opened = e1000::open(Arc::clone(&function), &promiscuous(), &mut NoDelay);
+                    answer(&function, opened.unwrap(), &talk)
+                }
+                Model::E1000e => {
+                    let opened = e1000e::open(Arc::clone(&function), &promiscuous(), &mut NoDelay);
                     answer(&function, opened.unwrap(), &talk)
                 }
                 Model::Ixgbe => {
