@@ -407,7 +407,15 @@ fn answer<N: Nic, T: TxQueue, R: RxQueue>(
         talk.received.store(near.arrivals, Ordering::Release);
         found
     };
-    while !talk.over.load(Ordering::Acquire) {
+    let began = Instant::now();
+    // Until all answers have left, too: the device's thread may be slow.
+    while !talk.over.load(Ordering::Acquire) || near.departures < near.posted {
+        assert!(
+            began.elapsed() < 2 * LIMIT,
+            "{} of {} answers left",
+            near.departures,
+            near.posted
+        );
         talk.ready.store(true, Ordering::Release);
         if turn(&mut near) {
             waiter.worked();
@@ -420,13 +428,9 @@ fn answer<N: Nic, T: TxQueue, R: RxQueue>(
             late += 1;
         }
     }
-    let (posted, counters) = (near.posted, waiter.counters());
-    assert!(
-        near.departures > 0 && posted <= near.departures + 64,
-        "answers leave"
-    );
+    assert!(near.departures > 0, "answers leave");
     nic.stop(&mut NoDelay).unwrap();
-    (late, counters)
+    (late, waiter.counters())
 }
 
 /// Sends a frame, waits until it has arrived, lets some time pass, and so on. The number of the frame that never
