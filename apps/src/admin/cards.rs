@@ -27,20 +27,20 @@ pub(super) struct Model {
 /// All of them.
 pub(super) const DRIVEN: [Model; 3] = [
     Model {
-        vendor: 0x8086,
-        device: 0x100e,
+        vendor: pagewire_spec::VENDOR_ID,
+        device: pagewire_spec::e1000::DEVICE_ID,
         name: "Intel 82540EM",
         driver: "e1000",
     },
     Model {
-        vendor: 0x8086,
-        device: 0x10d3,
+        vendor: pagewire_spec::VENDOR_ID,
+        device: pagewire_spec::e1000e::DEVICE_ID,
         name: "Intel 82574L",
         driver: "e1000e",
     },
     Model {
-        vendor: 0x8086,
-        device: 0x10fb,
+        vendor: pagewire_spec::VENDOR_ID,
+        device: pagewire_spec::ixgbe::DEVICE_ID,
         name: "Intel 82599",
         driver: "ixgbe",
     },
@@ -186,4 +186,30 @@ fn others(system: &System) -> String {
         .map(|card| format!("{} ({})", card.address, card.name()))
         .collect();
     format!("the network cards are {}", cards.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire::live::Driver;
+    use pagewire_bus::Identity;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_be_driven_is_driven_by_the_driver_of_that_name() {
+        for Model {
+            vendor,
+            device,
+            name,
+            driver,
+        } in DRIVEN
+        {
+            let identity = Identity {
+                vendor,
+                device,
+                revision: 0,
+            };
+            assert_eq!(Driver::of(identity).map(Driver::name), Some(driver), "{name}");
+        }
+    }
 }
