@@ -34,6 +34,9 @@ const SMALL_FRAMES: usize = 1024;
 /// Large frames: for packets whose payload is copied.
 const LARGE_FRAMES: usize = 64;
 
+/// Where an IPv4 header has its identification.
+const IDENTIFICATION: usize = 4;
+
 /// What the way out has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EgressCounters {
@@ -58,6 +61,8 @@ pub(crate) struct Egress<T> {
     /// The network that every frame is tagged with.
     vlan: Option<VlanId>,
     unpublished: bool,
+    /// For the next packet over IPv4.
+    next_identification: u16,
     counters: EgressCounters,
     /// Payload bytes that smoltcp copied from a real ring into a frame.
     copied: Arc<AtomicU64>,
@@ -84,6 +89,7 @@ impl<T: TxQueue> Egress<T> {
             reserve: usize::from(limits.max_descriptors) + 2,
             vlan,
             unpublished: false,
+            next_identification: 0,
             counters: EgressCounters::default(),
             copied,
         })
@@ -261,6 +267,7 @@ impl<T: TxQueue> Outgoing<'_, T> {
                 egress.post_by_reference(frame, headers, Some(flow), mss);
             }
             (Some(headers), flow) => {
+                egress.identify(&mut frame, headers, mss);
                 if let Some(flow) = flow
                     && flow.on_egress(headers, &frame.bytes()[start..]).is_some()
                 {
@@ -310,6 +317,7 @@ impl<T: TxQueue> Egress<T> {
             flow.failure.get_or_insert(error);
             return self.absorb(frame);
         }
+        self.identify(&mut frame, headers, mss);
         self.tag(&mut frame);
         let offload = self.offload_of(headers, mss);
         match self.queue.post_gather(frame, &mut self.gather, offload) {
@@ -323,6 +331,19 @@ impl<T: TxQueue> Egress<T> {
                 self.absorb(frame);
             }
         }
+    }
+
+    /// Gives a TCP packet over IPv4 an identification of its own, and one to each of the frames that the device will make
+    /// of it; smoltcp leaves it 0. Whoever puts fragments together must not take those of one packet for another's
+    /// (RFC 6864 §4.3): some devices cut segments into fragments of IP. The device fills in the header's checksum.
+    fn identify(&mut self, frame: &mut Frame, headers: &TcpHeaders, mss: Option<NonZeroU16>) {
+        if !matches!(headers.source.addr, IpAddress::Ipv4(_)) {
+            return;
+        }
+        let at = self.start() + headers.l2_len + IDENTIFICATION;
+        frame.bytes_mut()[at..at + 2].copy_from_slice(&self.next_identification.to_be_bytes());
+        let frames = mss.map_or(1, |mss| headers.payload_len.div_ceil(mss.get().into()).max(1));
+        self.next_identification = self.next_identification.wrapping_add(frames as u16);
     }
 
     /// What the device is to do: segment where smoltcp asks for it, else fill in the checksums of TCP.
