@@ -29,7 +29,7 @@ pub const POLL_FOR: Duration = Duration::from_micros(50);
 /// The longest sleep: what no interrupt tells (a device that was removed) is noticed after this.
 pub const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 /// The shortest and the longest nap of a thread that no interrupt wakes.
-const NAPS: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(4));
+const NAPS: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(50));
 
 /// What became of a wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

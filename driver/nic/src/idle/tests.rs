@@ -256,7 +256,7 @@ fn without_an_interrupt_naps_grow_with_the_time_nothing_came() {
     let mut waiter = Waiter::new(None);
     idle(&mut waiter, &nic);
     let began = Instant::now();
-    let rest = waiter.wait(&nic, LATER, None, &[], || panic!("nothing was armed"));
+    let rest = waiter.wait(&nic, 8 * NAPS.1, None, &[], || panic!("nothing was armed"));
     assert!(rest.unwrap().slept && began.elapsed() >= NAPS.1);
     assert!(nic.calls().is_empty());
     assert_eq!(waiter.counters().sleeps, 1);
