@@ -26,6 +26,8 @@ const SLU: u32 = 1 << 6;
 const RST: u32 = 1 << 26;
 /// MDIC: write to register 0 of PHY 1 that it loops back, at full duplex.
 const LOOP_BACK: u32 = 1 << 26 | 1 << 21 | 0x4100;
+/// MDIC: write to register 0 of PHY 1 that it negotiates with whoever is at the other end, as after a reset.
+const NEGOTIATE: u32 = 1 << 26 | 1 << 21 | 0x1140;
 /// RCTL: on, for all stations.
 const ENABLED_FOR_ALL: u32 = 1 << 1 | 1 << 3 | 1 << 15;
 /// TCTL: on, and short packets padded.
@@ -86,6 +88,10 @@ pub(crate) fn one_frame(address: PciAddress, plant: Plant) -> Result<(), Box<dyn
     bar.write32(TRANSMIT + TAIL, 1);
     std::thread::sleep(Duration::from_millis(100));
 
+    if plant == Plant::ReadOnlyBuffer {
+        // The PHY keeps this through a reset of the controller.
+        bar.write32(MDIC, NEGOTIATE);
+    }
     let is_done = ring.read(STATUS) & 1 == 1;
     let received = bar.read32(RECEIVE + HEAD);
     println!(
