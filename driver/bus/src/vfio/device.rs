@@ -4,9 +4,13 @@
 //! unmasked. When the last of them goes, the files are closed, and by that the kernel ends what may be left: interrupts,
 //! bus mastering, mappings.
 
-#![allow(unsafe_code, reason = "passes on memory that the mapper's caller vouches for")]
+#![allow(
+    unsafe_code,
+    reason = "passes on memory that the mapper's caller vouches for, and borrows a descriptor that it owns"
+)]
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -20,7 +24,7 @@ use super::kernel::{self, Signal};
 use super::mapper::Translator;
 use super::place::Place;
 use super::space::{self, Space};
-use crate::{Direction, HostRange, Iova, PciAddress};
+use crate::{BusError, Direction, HostRange, Iova, PciAddress};
 
 /// Offset of the command register (PCI 3.0 §6.2.2).
 const COMMAND: u64 = 4;
@@ -33,6 +37,9 @@ const BUS_MASTER: u16 = 1 << 2;
 pub(super) struct Device {
     // Closed before its address space.
     vfio: VfioDevice,
+    /// Keeps the device open until `vfio` has let go of it: it looks its group up in sysfs then, from where a device that
+    /// is being taken away is gone as soon as the last descriptor is closed.
+    _open: OwnedFd,
     pub(super) space: Space,
     pub(super) address: PciAddress,
 }
@@ -40,8 +47,18 @@ pub(super) struct Device {
 impl Device {
     pub(super) fn open(place: &Place) -> Result<Self, VfioError> {
         let (vfio, space) = space::open(place)?;
+        // SAFETY: the descriptor is that of `vfio`, which lives.
+        let open = unsafe { BorrowedFd::borrow_raw(vfio.as_raw_fd()) }.try_clone_to_owned();
+        let open = open.map_err(|source| VfioError::Bus {
+            address: place.address,
+            source: BusError::Os {
+                step: "keeping the device open",
+                source,
+            },
+        })?;
         Ok(Self {
             vfio,
+            _open: open,
             space,
             address: place.address,
         })
