@@ -6,4 +6,5 @@ mod changed_files;
 mod driving;
 mod interrupt;
 mod send;
+mod slot;
 mod terminal;

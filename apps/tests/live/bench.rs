@@ -114,6 +114,11 @@ pub(crate) fn address(end: u8) -> IpAddress {
     IpAddress::v4(10, 0, 0, end)
 }
 
+/// fd00::`end`
+pub(crate) fn address_v6(end: u8) -> IpAddress {
+    IpAddress::v6(0xfd00, 0, 0, 0, 0, 0, 0, end.into())
+}
+
 pub(crate) fn settings(end: u8) -> Settings {
     Settings {
         stack: StackConfig::new(IpCidr::new(address(end), 24), end.into()),

@@ -92,3 +92,21 @@ fn a_sink_that_fails_ends_the_receiver_and_resets_the_sender() {
     });
     bench.assert_clean();
 }
+
+#[test]
+fn a_nic_that_the_system_wants_back_is_given_back_within_a_second() {
+    let bench = Bench::new(Model::E1000e, Impairments::none());
+    let receiver = Watcher::default();
+    guarded(&[&receiver], || {
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
+            wait_until("the machine is up", || receiver.board.lock().unwrap().is_some());
+            receiver.wanted_back.store(true, Ordering::Relaxed);
+            let since = Instant::now();
+            let error = receiving.join().unwrap().unwrap_err();
+            assert!(matches!(error, LiveError::Removed { .. }), "{error}");
+            assert!(since.elapsed() < Duration::from_secs(1));
+        });
+    });
+    bench.assert_clean();
+}
