@@ -1,5 +1,10 @@
 //! Many connections, both IP versions, listeners under pressure: over the real driver and the emulated 82599.
 
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use pagewire_emu::cable::PcapTap;
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
 use pagewire_stack::{ConnectionId, Failure, IpAddress, IpEndpoint, State, TransmitRing};
@@ -229,4 +234,60 @@ fn zero_copy_counts_no_copied_byte_even_when_frames_are_lost() {
     );
     assert_eq!(counters.payload_bytes_copied, 0);
     pair.finish();
+}
+
+#[test]
+fn rfc6864_4_3_no_two_frames_of_a_stream_over_ipv4_have_the_same_identification() {
+    let wire = Wire::default();
+    let tap = PcapTap::new(Box::new(wire.clone())).unwrap();
+    let mut pair = listening(&Setup {
+        tap: Some(Arc::clone(&tap)),
+        ..Setup::default()
+    });
+    let (near, far) = connect(&mut pair, address_v4(2));
+    let source = Bytes::copy(pair.near.stack.mapper(), &bytes(1 << 20, 3)).unwrap();
+    pair.near.stack.send(near, Box::new(source));
+    let mut received = vec![];
+    pair.run_until(60, |pair| {
+        take(pair, far, &mut received);
+        received.len() == 1 << 20
+    });
+    pair.finish();
+    tap.finish().unwrap();
+    let seen = wire.identifications();
+    assert!(seen.len() > 700, "{} frames", seen.len());
+    assert_eq!(BTreeSet::from_iter(&seen).len(), seen.len());
+}
+
+/// What a capture holds.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Wire {
+    /// The identifications in the IPv4 headers of the near machine's TCP.
+    fn identifications(&self) -> Vec<u16> {
+        let capture = self.0.lock().unwrap();
+        let mut records = &capture[24..];
+        let mut found = vec![];
+        while let Some((head, rest)) = records.split_at_checked(16) {
+            let len = u32::from_be_bytes(head[8..12].try_into().unwrap()) as usize;
+            let frame = &rest[..len];
+            let from_near = frame[6..12] == [2, 0, 0, 0, 0, 1];
+            if from_near && frame[12..14] == [0x08, 0x00] && frame[23] == 6 {
+                found.push(u16::from_be_bytes([frame[18], frame[19]]));
+            }
+            records = &rest[len..];
+        }
+        found
+    }
 }
