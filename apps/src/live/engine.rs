@@ -15,8 +15,8 @@ use super::{Application, Counters, Driver, LiveError, Notice, Observer, Outcome,
 
 /// How long the link may take to come up. Negotiation takes 2 to 4 s with twisted pairs.
 const LINK_LIMIT: WallDuration = WallDuration::from_secs(10);
-/// How often the engine looks around.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the engine looks around. A sleeping machine wakes for it, and the link it hears of by itself.
+const LOOK: Duration = Duration::from_millis(250);
 /// How often it puts its counters on the board: reading the NIC's takes some microseconds.
 const PUBLISH: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@
 //! 2. the link comes up and, where asked for, a DHCP server lends an address, each within a limit;
 //! 3. the application ([`Sending`], [`Receiving`], [`Pinging`]) begins, and gets its turn after each round of the stack, which answers
 //!    neighbours and ping meanwhile;
-//! 4. ten times a second the engine looks around: whether somebody wants it to end, whether the NIC is still there, whether
+//! 4. four times a second the engine looks around: whether somebody wants it to end, whether the NIC is still there, whether
 //!    the link went or came;
 //! 5. whatever ended it, the peer is told, the NIC is stopped, and all memory is freed before [`run`] returns.
 //!
@@ -61,7 +61,7 @@ pub enum Waiting {
 /// Who looks on, and may end it.
 #[derive(Clone, Copy)]
 pub struct Observer<'a> {
-    /// Raised by whoever wants it to end: it does, within a tenth of a second.
+    /// Raised by whoever wants it to end: it does, within a quarter of a second.
     pub stop: &'a AtomicBool,
     /// Bytes done so far: acknowledged by the peer, or given to the sink.
     pub progress: &'a AtomicU64,
