@@ -29,21 +29,24 @@ ip address add fd00::2/64 dev "$far"
 export FAR=$far
 
 while read -r name limit; do
-    host begin "$name"
+    host begin "$name" >/dev/null
     start=$(uptime_seconds)
     # A step may leave anything running: it gets a session of its own, and what it started is ended with it.
     if timeout -s KILL "$limit" sh -eux -c ". /library.sh; . /steps/$name" >"/results/$name.log" 2>&1; then
         outcome=ok
     else
         echo "(exit code $? after at most $limit s)" >>"/results/$name.log"
+        # The console is there even if the guest does not come to its end.
+        tail -n 60 "/results/$name.log"
         outcome=FAILED
     fi
     killall -q -KILL pagewire far-end
-    host drop 0
-    host capture
+    host drop 0 >/dev/null
+    host link up >/dev/null
+    host capture >/dev/null
     seconds=$(($(uptime_seconds) - start))
     echo "$name $outcome $seconds s"
-    host check "$name" $outcome $seconds
+    host check "$name" $outcome $seconds >/dev/null
 done </steps/order
 
 if [ "$INTERACTIVE" = 1 ]; then
@@ -53,5 +56,5 @@ fi
 dmesg >/results/dmesg.log
 tar -c -f /dev/vdb -C /results .
 sync
-host end
+host end >/dev/null
 poweroff -f

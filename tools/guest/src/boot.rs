@@ -26,7 +26,7 @@ const MODULES: [&str; 9] = [
     "vfio_pci",
     "vfio_iommu_type1",
     "8021q",
-    "af_packet",
+    "virtio_rng",
 ];
 
 /// Where the guest's console goes.
@@ -264,7 +264,7 @@ fn socket(id: &str, path: &Path) -> String {
     format!("socket,id={id},server=on,wait=on,path={}", path.display())
 }
 
-fn initramfs(setup: &Setup, packages: &Packages, built: &Path) -> Result<Vec<u8>, GuestError> {
+fn initramfs(setup: &Setup, packages: &Packages, built: &[PathBuf]) -> Result<Vec<u8>, GuestError> {
     let mut archive = Initramfs::default();
     for folder in [
         "bin", "modules", "steps", "dev", "etc", "proc", "sys", "tmp", "data", "results", "root",
@@ -272,8 +272,9 @@ fn initramfs(setup: &Setup, packages: &Packages, built: &Path) -> Result<Vec<u8>
         archive.folder(folder);
     }
     archive.copy("bin/busybox", &packages.busybox)?;
-    for program in programs::PROGRAMS {
-        archive.copy(&format!("bin/{program}"), &built.join(program))?;
+    for program in built {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        archive.copy(&format!("bin/{name}"), program)?;
     }
     archive.file("init", INIT.as_bytes());
     archive.file("library.sh", LIBRARY.as_bytes());

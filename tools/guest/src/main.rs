@@ -55,6 +55,9 @@ struct Machine {
     /// One more module to load, with what it needs; may be given again
     #[arg(long, value_name = "NAME")]
     module: Vec<String>,
+    /// One more of QEMU's devices, with its options; may be given again
+    #[arg(long, value_name = "DEVICE")]
+    device: Vec<String>,
     /// Seconds after which the guest is ended
     #[arg(long, default_value_t = 3600)]
     limit: u32,
@@ -111,6 +114,7 @@ fn setup(machine: Machine, name: &str) -> Setup {
             KernelChoice::Full => Kernel::Full,
         },
         modules: machine.module,
+        devices: machine.device,
         limit: Duration::from_secs(machine.limit.into()),
         ..Setup::new(name, &machine.nic)
     }

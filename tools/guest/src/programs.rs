@@ -10,14 +10,16 @@ use crate::{GuestError, run, workspace};
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What is built, and lies in the guest's `/bin` under its own name.
-pub const PROGRAMS: [&str; 2] = ["pagewire", "far-end"];
+const PROGRAMS: [&str; 2] = ["pagewire", "far-end"];
+/// The same for examples.
+const EXAMPLES: [&str; 1] = ["vfio-probe"];
 
-/// Builds the programs, once a process, and returns the folder that they lie in.
+/// Builds the programs, once a process, and returns their files.
 ///
 /// # Errors
 /// They do not build.
-pub fn build() -> Result<PathBuf, GuestError> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+pub fn build() -> Result<Vec<PathBuf>, GuestError> {
+    static BUILT: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         // A folder of its own: these flags would throw out everything else that is built.
         let folder = workspace().join("target/guest-programs");
@@ -26,7 +28,7 @@ pub fn build() -> Result<PathBuf, GuestError> {
         command
             .current_dir(workspace())
             .args(["build", "--quiet", "--profile", "guest", "--target", TARGET])
-            .args(["-p", "pagewire", "-p", "pagewire-guest"])
+            .args(["-p", "pagewire", "-p", "pagewire-bus", "-p", "pagewire-guest"])
             .arg("--target-dir")
             .arg(&folder)
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -34,8 +36,17 @@ pub fn build() -> Result<PathBuf, GuestError> {
         for program in PROGRAMS {
             command.args(["--bin", program]);
         }
+        for example in EXAMPLES {
+            command.args(["--example", example]);
+        }
         run(&mut command).map_err(|error| error.to_string())?;
-        Ok(folder.join(TARGET).join("guest"))
+        let built = folder.join(TARGET).join("guest");
+        let examples = EXAMPLES.map(|example| built.join("examples").join(example));
+        Ok(PROGRAMS
+            .map(|program| built.join(program))
+            .into_iter()
+            .chain(examples)
+            .collect())
     });
     built.clone().map_err(|told| GuestError::Program {
         program: "cargo build".into(),

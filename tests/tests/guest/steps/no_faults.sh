@@ -1,0 +1,3 @@
+# Nothing so far has made the IOMMU complain.
+dmesg | grep -i dmar || true
+! dmesg | grep -q -i 'DMAR:.*fault'
