@@ -13,6 +13,11 @@ const GOOD: &str = "1";
 /// one's complement, and right to every receiver.
 const ZERO: [&str; 2] = ["0xffff", "0x0000"];
 
+/// Whether captures can be judged on this machine.
+pub(crate) fn is_tshark_there() -> bool {
+    Command::new("tshark").arg("--version").output().is_ok()
+}
+
 /// Fails if a frame of the capture is malformed or has a bad checksum, or if no checksum was looked at.
 pub(crate) fn inspect(capture: &Path) {
     let mut tshark = Command::new("timeout");

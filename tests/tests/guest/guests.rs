@@ -59,10 +59,8 @@ impl Guest {
     pub(crate) fn report(&self) -> Option<&Report> {
         match self.outcome.get_or_init(|| boot(&(self.setup)())) {
             Ok(report) => Some(report),
-            Err(GuestError::Unavailable(why))
-                if env::var_os("PAGEWIRE_GUEST").is_none_or(|wish| wish != "required") =>
-            {
-                eprintln!("skipped: {why}");
+            Err(GuestError::Unavailable(why)) => {
+                skip(why);
                 None
             }
             Err(error) => panic!("no guest: {error}"),
@@ -75,6 +73,13 @@ impl Guest {
             panic!("{why}");
         }
     }
+}
+
+/// Says why a test does not run here, which fails it where it has to.
+pub(crate) fn skip(why: &str) {
+    let is_required = env::var_os("PAGEWIRE_GUEST").is_some_and(|wish| wish == "required");
+    assert!(!is_required, "may not be skipped: {why}");
+    eprintln!("skipped: {why}");
 }
 
 /// A guest whose only step has its name.

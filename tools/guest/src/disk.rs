@@ -1,5 +1,6 @@
 //! The guest's two disks: an ext4 file system with files to send, and a blank one on which it leaves its results.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,10 @@ pub fn data() -> Result<PathBuf, GuestError> {
         .args(FILES.map(|(name, _)| name))
         .current_dir(&files))?;
     fs::write(files.join("SHA256SUMS"), sums).map_err(GuestError::file(&files))?;
+    // Who is not root often has no /usr/sbin in his path.
+    let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     run(Command::new("mkfs.ext4")
+        .env("PATH", path)
         .args(["-q", "-F", "-d"])
         .args([&files, &unfinished])
         .arg(format!("{DATA_MIB}M")))?;
