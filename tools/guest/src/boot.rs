@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::control::{Host, NIC, Told};
 use crate::initramfs::Initramfs;
-use crate::machine::{Machine, Monitor};
+use crate::machine::{End, Machine, Monitor};
 use crate::packages::{Kernel, Packages};
 use crate::relay::Wire;
 use crate::report::Report;
@@ -114,7 +114,7 @@ pub fn boot(setup: &Setup) -> Result<Report, GuestError> {
         .map_err(GuestError::file(&paths.initramfs))?;
     disk::blank(&paths.results)?;
 
-    let (told, why) = run(setup, &packages, &data, &paths)?;
+    let (told, end) = run(setup, &packages, &data, &paths)?;
     if told.ended {
         disk::unpack(&paths.results, &folder)?;
     }
@@ -124,7 +124,8 @@ pub fn boot(setup: &Setup) -> Result<Report, GuestError> {
     Ok(Report {
         checks: told.checks,
         folder,
-        cut_short: (!told.ended).then(|| why.unwrap_or_else(|| "powered off".into()) + &during),
+        cut_short: (!told.ended).then(|| format!("{end}{during}")),
+        crashed: matches!(end, End::Crashed(_)),
     })
 }
 
@@ -155,13 +156,8 @@ impl Paths {
     }
 }
 
-/// Runs QEMU and serves the guest. Also returns why QEMU ended, if not because the guest powered off.
-fn run(
-    setup: &Setup,
-    packages: &Packages,
-    data: &Path,
-    paths: &Paths,
-) -> Result<(Told, Option<String>), GuestError> {
+/// Runs QEMU and serves the guest. Also returns how QEMU ended.
+fn run(setup: &Setup, packages: &Packages, data: &Path, paths: &Paths) -> Result<(Told, End), GuestError> {
     let ends = [&paths.near, &paths.far].map(|path| {
         let listener = UnixListener::bind(path).map_err(GuestError::file(path))?;
         listener.set_nonblocking(true).map_err(GuestError::file(path))?;
@@ -197,9 +193,9 @@ fn run(
         folder: &paths.folder,
     };
     let told = host.serve(control).map_err(GuestError::file(&paths.control))?;
-    let why = machine.wait().map_err(GuestError::file(&paths.monitor))?;
+    let end = machine.wait().map_err(GuestError::file(&paths.monitor))?;
     wire.capture(None).map_err(GuestError::file(&paths.folder))?;
-    Ok((told, why))
+    Ok((told, end))
 }
 
 fn arguments(setup: &Setup, packages: &Packages, data: &Path, paths: &Paths) -> Vec<String> {

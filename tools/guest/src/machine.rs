@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -24,6 +25,23 @@ const TIMED_OUT: i32 = 124;
 pub struct Machine {
     /// `timeout`, which passes on to QEMU a signal that it gets.
     process: Child,
+}
+
+/// How QEMU ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// The guest powered off.
+    #[error("powered off")]
+    PoweredOff,
+    /// Its time was up.
+    #[error("was not done when its time was up")]
+    TimedOut,
+    /// A signal ended QEMU: a fault of its own.
+    #[error("is gone, because QEMU has crashed (signal {0})")]
+    Crashed(i32),
+    /// QEMU gave up.
+    #[error("is gone, because QEMU ended with {0}")]
+    Failed(ExitStatus),
 }
 
 /// QEMU's monitor, over which it is told to change the machine.
@@ -97,16 +115,18 @@ impl Machine {
         }
     }
 
-    /// Waits for QEMU to end, which it does within its time limit. Says why it ended if that was not of its own.
+    /// Waits for QEMU to end, which it does within its time limit.
     ///
     /// # Errors
     /// The system lost the process.
-    pub fn wait(mut self) -> io::Result<Option<String>> {
+    pub fn wait(mut self) -> io::Result<End> {
         let status = self.process.wait()?;
-        Ok(match status.code() {
-            Some(0) => None,
-            Some(TIMED_OUT) => Some("was not done when its time was up".into()),
-            _ => Some(format!("made QEMU end with {}", told(status))),
+        Ok(match (status.code(), status.signal()) {
+            (Some(0), _) => End::PoweredOff,
+            (Some(TIMED_OUT), _) => End::TimedOut,
+            // What kills QEMU, `timeout` does to itself.
+            (_, Some(signal)) => End::Crashed(signal),
+            _ => End::Failed(status),
         })
     }
 }
@@ -166,8 +186,4 @@ impl Monitor {
         self.stream.read_line(&mut line)?;
         serde_json::from_str(&line).map_err(io::Error::other)
     }
-}
-
-fn told(status: ExitStatus) -> String {
-    status.to_string()
 }

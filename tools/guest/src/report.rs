@@ -24,6 +24,8 @@ pub struct Report {
     pub folder: PathBuf,
     /// Why the guest did not come to its end, if it did not.
     pub cut_short: Option<String>,
+    /// Whether that is because QEMU itself has crashed.
+    pub crashed: bool,
 }
 
 impl Report {
