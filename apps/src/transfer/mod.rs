@@ -333,14 +333,19 @@ fn on_two_threads<F: Family>(
     let shared = realtime::Shared::default();
     let clock = realtime::Clock::start();
     let (sent, received, seconds) = std::thread::scope(|scope| {
-        let sending = scope.spawn(|| realtime::send(sender, clock, &shared, stop));
+        let sending = std::thread::Builder::new()
+            .name("sender".into())
+            .spawn_scoped(scope, || realtime::send(sender, clock, &shared, stop))
+            .map_err(|cause| TransferError::Memory {
+                cause: format!("no thread for the sender: {cause}"),
+            })?;
         let received = realtime::receive(receiver, clock, &shared, stop);
         let seconds = clock.elapsed().as_secs_f64();
         let sent = sending
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (sent, received, seconds)
-    });
+        Ok((sent, received, seconds))
+    })?;
     // Where the receiver's sink failed, the sender only sees a reset.
     if let Err(error @ (TransferError::Sink(_) | TransferError::Stalled { .. })) = received.1 {
         return Err(error);

@@ -282,8 +282,8 @@ fn a_wire_that_loses_everything_ends_with_a_reason() {
 fn too_little_memory_is_told_in_a_sentence() {
     let place = Place::new();
     place.sparse("file", 1 << 30);
-    // 24 MiB of address space: enough to start, not enough for rings and buffers.
-    let output = shell(&place, "ulimit -v 24576; exec \"$PAGEWIRE\" send file");
+    // 22 MiB of address space: enough to start, not enough for rings and buffers.
+    let output = shell(&place, "ulimit -v 22528; exec \"$PAGEWIRE\" send file");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{:?}: {told}", output.status);
     assert!(sentence(&told).contains("memory"), "{told}");
