@@ -115,12 +115,15 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// Takes connections on `port`, on all own addresses; `ring` says how their payload will be sent.
     ///
     /// # Errors
-    /// [`OpenError::PortTaken`].
+    /// [`OpenError::PortTaken`]; [`OpenError::Memory`] where there is none for even one connection.
     pub fn listen(&mut self, port: u16, ring: TransmitRing, config: ListenerConfig) -> Result<(), OpenError> {
         let core = &mut self.core;
         if core.listeners.contains_key(&port) {
             return Err(OpenError::PortTaken { port });
         }
+        // The first connection's socket: memory that cannot be had shows here, not as silence towards a SYN.
+        let socket = core.pool(ring).take()?;
+        core.pool(ring).give(socket);
         core.listeners.insert(
             port,
             Listening {
