@@ -109,7 +109,7 @@ fn with_all_steps(nic: &str) -> Setup {
     Setup {
         devices: BAD_COMPANY.map(str::to_owned).to_vec(),
         steps: STEPS.iter().copied().map(step).collect(),
-        limit: Duration::from_secs(300),
+        limit: Duration::from_secs(600),
         ..Setup::new(nic, nic)
     }
 }
