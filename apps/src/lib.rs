@@ -1,8 +1,11 @@
-//! The engine of the `pagewire` command, as a library: what carries a file from one machine to another.
+//! The engines of the `pagewire` command, as a library: [`transfer`] carries a file between two machines of this process,
+//! [`live`] runs one machine on any bus.
 //!
-//! The command itself (arguments, progress, summary) is the binary; tests drive [`transfer`] directly.
+//! The command itself (arguments, progress, summary) is the binary; tests drive the engines directly.
 
+mod by_reference;
 mod copying;
 pub mod cpu;
 pub mod live;
+mod meter;
 pub mod transfer;

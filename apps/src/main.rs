@@ -15,6 +15,7 @@ mod memcpy;
 mod network;
 mod output;
 mod progress;
+mod proof;
 mod report;
 mod send;
 mod stats;

@@ -13,12 +13,13 @@ use pagewire_nic::dma::ReadLease;
 
 use crate::arguments::{SendArguments, Switch};
 use crate::capture;
-use crate::hash::{self, Content, Sha256Sum, Xxh3};
+use crate::hash::{Content, Xxh3};
 use crate::input::{Change, Input, InputError};
 use crate::interrupt::Interrupt;
 use crate::memcpy;
 use crate::output::{Output, OutputError};
 use crate::progress::Progress;
+use crate::proof::{hash_with_bar, kept_as_arrived};
 use crate::report::{self, Proof, Report, Setup};
 use crate::summary::{Summary, count};
 use crate::transfer::{self, NicModel, Outcome, Plan, Sink, TransferError};
@@ -197,22 +198,11 @@ fn prove(
     let declared = input.declared_len();
     let path = || input.path.display().to_string();
     let kept = output.and_then(|output| Some((output, output.to_read_back()?)));
-    let (contents, sha256) = read(&input.file, declared, kept.is_none(), interrupt)
+    let (contents, sha256) = hash_with_bar("verifying", &input.file, declared, kept.is_none(), interrupt)
         .map_err(|cause| SendError::Unreadable { path: path(), cause })?;
     let sha256 = match (sha256, kept) {
         (Some(sha256), _) => sha256,
-        (None, Some((output, file))) => {
-            let told = |cause| OutputError::explain(output.path(), cause);
-            let length = file.metadata().map_err(told)?.len();
-            let (written, sha256) = read(file, length, true, interrupt).map_err(told)?;
-            match sha256 {
-                Some(sha256) if written == arrived => sha256,
-                _ => {
-                    let path = output.path().display().to_string();
-                    return Err(OutputError::ReadsBackOtherwise { path }.into());
-                }
-            }
-        }
+        (None, Some((output, file))) => kept_as_arrived(output, file, arrived, interrupt)?,
         (None, None) => {
             return Err(SendError::Unreadable {
                 path: path(),
@@ -259,17 +249,6 @@ fn rules_broken(outcome: &Outcome) -> Option<SendError> {
             .cloned()
             .unwrap_or_else(|| "no further word".into()),
     })
-}
-
-/// Hashes a file, with a bar.
-fn read(
-    file: &File,
-    length: u64,
-    with_sha256: bool,
-    interrupt: &Interrupt,
-) -> io::Result<(Content, Option<Sha256Sum>)> {
-    let progress = Progress::begin("verifying", Some(length));
-    hash::of_file(file, length, with_sha256, progress.counter(), interrupt)
 }
 
 /// The far end: hashes what arrives and passes it to the output.

@@ -10,8 +10,8 @@ use pagewire_stack::{Duration, Instant};
 
 use super::leasing::Leasing;
 use super::machine::Machine;
-use super::meter::Meter;
 use super::{Application, Counters, Driver, LiveError, Notice, Observer, Outcome, Settings, Turn};
+use crate::meter::Meter;
 
 /// How long the link may take to come up. Negotiation takes 2 to 4 s with twisted pairs.
 const LINK_LIMIT: WallDuration = WallDuration::from_secs(10);
@@ -26,7 +26,12 @@ struct Clock(WallInstant);
 
 impl Clock {
     fn now(self) -> Instant {
-        Instant::from_micros(self.0.elapsed().as_micros() as i64)
+        Instant::from_micros(self.elapsed().as_micros() as i64)
+    }
+
+    /// The same, finer: for what is measured.
+    fn elapsed(self) -> WallDuration {
+        self.0.elapsed()
     }
 }
 
@@ -50,7 +55,7 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
         machine,
         observer,
         clock,
-        meter: Meter::start(),
+        meter: Meter::start(clock.elapsed()),
         link_up: false,
         next_look: Instant::ZERO,
         next_publication: Instant::ZERO,
@@ -72,7 +77,7 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
     Ok(Outcome {
         seconds: wall(done).saturating_sub(wall(began)).as_secs_f64(),
         setup_seconds: wall(began).as_secs_f64(),
-        cpu_s: spent.busy.as_secs_f64(),
+        cpu_s: spent.host.as_secs_f64(),
         idle_poll_cpu_s: spent.idle.as_secs_f64(),
         counters,
     })
@@ -127,7 +132,8 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
             if now >= self.next_look {
                 self.look_around(now)?;
             }
-            self.meter.round(progress.is_idle());
+            let done = self.clock.elapsed();
+            self.meter.round(done, done, progress.is_idle());
             if progress.is_idle() {
                 self.rest(now, until)?;
             } else {
@@ -149,7 +155,7 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
             .wait(nic, wall(now), until, &[], look)
             .map_err(LiveError::Wait)?;
         if rest.slept {
-            self.meter.skip();
+            self.meter.skip_to(self.clock.elapsed());
         }
         if rest.causes.link {
             self.next_look = now;

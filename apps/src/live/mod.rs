@@ -18,7 +18,6 @@ mod engine;
 mod error;
 mod leasing;
 mod machine;
-mod meter;
 mod outcome;
 mod pinging;
 mod receiving;
@@ -31,7 +30,7 @@ use std::sync::{Arc, Mutex};
 use pagewire_bus::Function;
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::Fallback;
-use pagewire_stack::{Instant, Lease, Stack, StackConfig};
+use pagewire_stack::{Duration, Instant, Lease, Stack, StackConfig, State};
 
 pub use driver::Driver;
 pub use error::LiveError;
@@ -129,6 +128,19 @@ pub enum Turn {
     },
     /// It has done what it was there for.
     Done,
+}
+
+/// How long to stay after the last byte, for the peer's own end: it shall find us there.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// The turn of a connection in `state` on which all was done at `ended`.
+fn linger(state: State, ended: Instant, now: Instant) -> Turn {
+    let until = ended + LINGER;
+    if matches!(state, State::TimeWait | State::Closed) || now >= until {
+        Turn::Done
+    } else {
+        Turn::Going { until: Some(until) }
+    }
 }
 
 /// What is done with a machine. Its methods are called on one thread, and none of them waits.

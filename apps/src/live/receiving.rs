@@ -4,13 +4,11 @@ use std::sync::atomic::Ordering;
 
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::listener::ListenerConfig;
-use pagewire_stack::{ConnectionId, Duration, Failure, Instant, Stack, State, TransmitRing};
+use pagewire_stack::{ConnectionId, Duration, Failure, Instant, Stack, TransmitRing};
 
-use super::{Application, LiveError, Notice, Observer, Turn};
+use super::{Application, LiveError, Notice, Observer, Turn, linger};
 use crate::transfer::Sink;
 
-/// How long our own FIN may take to be acknowledged, once the stream has ended.
-const LINGER: Duration = Duration::from_millis(500);
 /// How long nothing may arrive once somebody has connected.
 const STALL: Duration = Duration::from_secs(300);
 
@@ -137,13 +135,7 @@ impl Application for Receiving<'_> {
             return Ok(Turn::Done);
         };
         if let Some(ended) = self.ended {
-            let until = ended + LINGER;
-            let over = matches!(status.state, State::TimeWait | State::Closed) || now >= until;
-            return Ok(if over {
-                Turn::Done
-            } else {
-                Turn::Going { until: Some(until) }
-            });
+            return Ok(linger(status.state, ended, now));
         }
         if let Some(failure) = status.failure {
             return Err(LiveError::Reset {

@@ -4,18 +4,16 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 
 use pagewire_nic::port::{RxQueue, TxQueue};
-use pagewire_stack::source::{MappedFile, Source};
 use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpEndpoint, Stack, State, TransmitRing};
 
+use crate::by_reference::by_reference;
 use crate::copying::Copying;
 use crate::transfer::Mode;
 
-use super::{Application, LiveError, Notice, Observer, Turn};
+use super::{Application, LiveError, Notice, Observer, Turn, linger};
 
 /// How long the peer may take to answer the first SYN.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// How long the peer may take to close its side, once it has acknowledged everything: it shall find us there.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// One file on its way to one peer.
 #[derive(Debug)]
@@ -85,7 +83,8 @@ impl Application for Sending {
         self.began = now;
         match self.mode {
             Mode::ZeroCopy => {
-                let source = by_reference(stack, file, self.declared)?;
+                let source =
+                    by_reference(stack, file, self.declared).map_err(|cause| LiveError::Source { cause })?;
                 tell_fallbacks(stack, observer);
                 let id = stack.connect(self.remote, TransmitRing::Phantom, now)?;
                 self.connection = Some(id);
@@ -126,13 +125,7 @@ impl Application for Sending {
             observer.progress.store(self.acknowledged, Ordering::Relaxed);
         }
         if let Some(ended) = self.ended {
-            let until = ended + LINGER;
-            let over = matches!(status.state, State::TimeWait | State::Closed) || now >= until;
-            return Ok(if over {
-                Turn::Done
-            } else {
-                Turn::Going { until: Some(until) }
-            });
+            return Ok(linger(status.state, ended, now));
         }
         if let Some(failure) = status.failure {
             return Err(self.explain(failure));
@@ -164,24 +157,6 @@ impl Application for Sending {
     fn span(&self) -> Option<(Instant, Instant)> {
         self.ended.map(|ended| (self.began, ended))
     }
-}
-
-/// The file as a source: mapped, and copied where it cannot be.
-fn by_reference<T: TxQueue, R: RxQueue>(
-    stack: &Stack<T, R>,
-    file: File,
-    declared: u64,
-) -> Result<Box<dyn Source>, LiveError> {
-    let told = |cause: String| LiveError::Source { cause };
-    let mut mapped = MappedFile::new(file, stack.windows()).map_err(|cause| told(cause.to_string()))?;
-    if mapped.len() != declared {
-        return Err(told(format!(
-            "it changed from {declared} to {} bytes: send it again",
-            mapped.len()
-        )));
-    }
-    mapped.prepare().map_err(|cause| told(cause.to_string()))?;
-    Ok(Box::new(mapped))
 }
 
 /// Says what could not be mapped, as soon as it is known.

@@ -13,10 +13,11 @@ use serde::Serialize;
 use super::{NetworkError, run, unless_interrupted};
 use crate::arguments::RecvArguments;
 use crate::counts::Counts;
-use crate::hash::{self, Sha256Stream, Xxh3};
+use crate::hash::{Sha256Stream, Xxh3};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, OutputError};
 use crate::progress::Progress;
+use crate::proof::kept_as_arrived;
 use crate::report::{self, ratio};
 use crate::summary::{count, line, time};
 
@@ -66,18 +67,7 @@ fn keep(arguments: &RecvArguments, settings: &Settings, interrupt: &Interrupt) -
     let arrived = xxh3.finish();
     let sha256 = match (sha256, output.to_read_back()) {
         (Some(sha256), _) => sha256.finish(),
-        (None, Some(file)) => {
-            let length = file.metadata().map_err(told)?.len();
-            let progress = Progress::begin("verifying", Some(length));
-            let read = hash::of_file(file, length, true, progress.counter(), interrupt);
-            match read.map_err(told)? {
-                (written, Some(sha256)) if written == arrived => sha256,
-                _ => {
-                    let path = output.path().display().to_string();
-                    return Err(OutputError::ReadsBackOtherwise { path }.into());
-                }
-            }
-        }
+        (None, Some(file)) => kept_as_arrived(&output, file, arrived, interrupt)?,
         (None, None) => Sha256Stream::default().finish(),
     };
     let to_stderr = output.shares_stdout();

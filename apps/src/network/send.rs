@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::{NetworkError, run, unless_interrupted};
 use crate::arguments::{InSlotSend, SendArguments};
 use crate::counts::Counts;
-use crate::hash;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::proof::hash_with_bar;
 use crate::report::{self, ratio};
 use crate::summary::{count, line, time};
 
@@ -54,10 +54,7 @@ fn carry(arguments: &SendArguments, slot: &InSlotSend, interrupt: &Interrupt) ->
         }
         (Err(error), _) => return Err(error),
     };
-    let progress = Progress::begin("hashing", Some(declared));
-    let hashed = hash::of_file(&input.file, declared, true, progress.counter(), interrupt);
-    drop(progress);
-    let (_, sha256) = hashed.map_err(unreadable)?;
+    let (_, sha256) = hash_with_bar("hashing", &input.file, declared, true, interrupt).map_err(unreadable)?;
     Ok(Sent::new(
         &input,
         slot,

@@ -22,9 +22,10 @@ use pagewire_nic::port::TxQueue;
 use pagewire_stack::Instant;
 
 use machine::{End, Family, Machine};
-use realtime::Spent;
 use receiver::Receiver;
 use sender::Sender;
+
+use crate::meter::Spent;
 
 /// Which NIC stands at both ends of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::machine::Family;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::{STALL, TRUNCATED, TransferError};
-use crate::cpu::thread_time;
+use crate::meter::{Meter, Spent};
 
 /// Idle rounds that a thread spins through before it offers the core to others, and before it sleeps.
 const SPIN_ROUNDS: u32 = 200;
@@ -24,69 +24,6 @@ const NAP: WallDuration = WallDuration::from_micros(50);
 
 /// How long the sender goes on after the receiver has everything, to see its FIN acknowledged.
 const LINGER: WallDuration = WallDuration::from_millis(200);
-
-/// CPU time of one thread, by what it was spent on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spent {
-    /// Stack, driver, and the application's part.
-    pub(super) host: WallDuration,
-    /// The emulated device.
-    pub(super) device: WallDuration,
-    /// Rounds that found nothing to do.
-    pub(super) idle: WallDuration,
-}
-
-/// Tells how a thread's CPU time divides. Asking for CPU time is a system call, too dear for each round: the
-/// whole is measured once, and the clock on the wall, which is not, says in which proportion it divides.
-struct Meter {
-    cpu: WallDuration,
-    wall: Spent,
-    last: WallDuration,
-}
-
-impl Meter {
-    fn start(clock: Clock) -> Self {
-        Self {
-            cpu: thread_time(),
-            wall: Spent::default(),
-            last: clock.elapsed(),
-        }
-    }
-
-    /// Notes a round that ended its host part at `host`, and its device part at `device`.
-    fn round(&mut self, host: WallDuration, device: WallDuration, idle: bool) {
-        if idle {
-            self.wall.idle += device.saturating_sub(self.last);
-        } else {
-            self.wall.host += host.saturating_sub(self.last);
-            self.wall.device += device.saturating_sub(host);
-        }
-        self.last = device;
-    }
-
-    /// The thread has slept until `now`: that took no CPU time.
-    fn skip_to(&mut self, now: WallDuration) {
-        self.last = now;
-    }
-
-    fn finish(&self) -> Spent {
-        let cpu = thread_time().saturating_sub(self.cpu);
-        let Spent { host, device, idle } = self.wall;
-        let wall = (host + device + idle).as_secs_f64();
-        let share = |part: WallDuration| {
-            if wall > 0.0 {
-                cpu.mul_f64(part.as_secs_f64() / wall)
-            } else {
-                WallDuration::ZERO
-            }
-        };
-        Spent {
-            host: share(host),
-            device: share(device),
-            idle: share(idle),
-        }
-    }
-}
 
 /// The time since the transfer began, as both clocks here count it.
 #[derive(Clone, Copy)]
@@ -144,9 +81,9 @@ pub(super) fn send<F: Family>(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
-    let mut meter = Meter::start(clock);
+    let mut meter = Meter::start(clock.elapsed());
     let result = send_until_done(sender, clock, shared, stop, &mut meter);
-    let spent = meter.finish();
+    let spent = meter.spent();
     if result.is_err() {
         // The peer hears of it: a RST goes out before this thread ends.
         sender.abort();
@@ -207,9 +144,9 @@ pub(super) fn receive<F: Family>(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
-    let mut meter = Meter::start(clock);
+    let mut meter = Meter::start(clock.elapsed());
     let result = receive_until_done(receiver, clock, shared, stop, &mut meter);
-    let spent = meter.finish();
+    let spent = meter.spent();
     match result {
         Ok(()) => shared.received.store(true, Ordering::Release),
         Err(_) => {

@@ -1,12 +1,10 @@
 //! The sending end: connects, promises the file, and waits until its last byte is acknowledged.
 
-use std::fs::File;
-
-use pagewire_stack::source::{LeaseState, MappedFile, Source};
 use pagewire_stack::{ConnectionId, Failure, Instant, IpEndpoint, Progress, State, TransmitRing};
 
 use super::machine::{End, Family, Machine};
 use super::{Mode, PORT, Plan, TransferError};
+use crate::by_reference::by_reference;
 use crate::copying::Copying;
 
 /// A machine that sends one file.
@@ -25,16 +23,18 @@ impl<F: Family> Sender<F> {
         let open = |error: pagewire_stack::OpenError| TransferError::Memory {
             cause: error.to_string(),
         };
-        let file = plan.file.try_clone().map_err(|cause| source_error(&cause))?;
+        let file = plan.file.try_clone().map_err(|cause| TransferError::Source {
+            cause: cause.to_string(),
+        })?;
         let (connection, copying) = match plan.mode {
             Mode::ZeroCopy => {
                 let connection = machine
                     .stack
                     .connect(remote, TransmitRing::Phantom, Instant::ZERO)
                     .map_err(open)?;
-                machine
-                    .stack
-                    .send(connection, by_reference(&machine, plan, file)?);
+                let source = by_reference(&machine.stack, file, plan.declared_len)
+                    .map_err(|cause| TransferError::Source { cause })?;
+                machine.stack.send(connection, source);
                 machine.stack.finish(connection);
                 (connection, None)
             }
@@ -111,33 +111,5 @@ impl<F: Family> Sender<F> {
         self.copying = None;
         self.machine.stack.finish(self.connection);
         Ok(())
-    }
-}
-
-/// The file as a source: mapped, and copied where it cannot be.
-fn by_reference<F: Family>(
-    machine: &Machine<F>,
-    plan: &Plan,
-    file: File,
-) -> Result<Box<dyn Source>, TransferError> {
-    let mut mapped = MappedFile::new(file, machine.stack.windows()).map_err(|cause| source_error(&cause))?;
-    if let LeaseState::Refused(reason) = mapped.lease() {
-        tracing::info!("no read lease on the file ({reason}): a change under way is noticed at the end");
-    }
-    if mapped.len() != plan.declared_len {
-        let (declared, now) = (plan.declared_len, mapped.len());
-        return Err(TransferError::Source {
-            cause: format!("it changed from {declared} to {now} bytes: send it again"),
-        });
-    }
-    mapped.prepare().map_err(|cause| TransferError::Source {
-        cause: cause.to_string(),
-    })?;
-    Ok(Box::new(mapped))
-}
-
-fn source_error(cause: &std::io::Error) -> TransferError {
-    TransferError::Source {
-        cause: cause.to_string(),
     }
 }

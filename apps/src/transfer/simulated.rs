@@ -6,11 +6,11 @@ use std::time::Duration as WallDuration;
 use pagewire_stack::Instant;
 
 use super::machine::Family;
-use super::realtime::Spent;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::{STALL, TRUNCATED, TransferError};
 use crate::cpu::thread_time;
+use crate::meter::Spent;
 
 /// What a round in which something happened takes on the simulated clock.
 const ROUND: WallDuration = WallDuration::from_micros(1);
