@@ -13,6 +13,7 @@
 //! - [`Frame`]: a linear handle on one buffer. Whoever holds it owns the buffer's bytes: a driver that posts a
 //!   buffer keeps the frame in its ring until the device says that it is done.
 //! - [`GatherSlice`]: bytes of a region named by reference, which no CPU touches.
+//! - [`Chunk`]: a small piece of a region, filled anew for each use.
 //! - [`Scratch`]: memory for payload that is written and never read.
 //! - [`ReadLease`]: the kernel's promise to make writers of a file wait.
 //!
@@ -29,6 +30,7 @@
 //! device may write that byte. Descriptor words, which both sides touch at any time, are atomics.
 
 mod arena;
+mod chunks;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -41,6 +43,7 @@ mod region;
 mod scratch;
 
 pub use arena::{Arena, PageSize};
+pub use chunks::{Chunk, ChunkPool};
 pub use error::{DmaError, FrameTooLong};
 pub use frame::Frame;
 pub use gather::GatherSlice;
