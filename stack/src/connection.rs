@@ -12,6 +12,8 @@ use crate::flow::Flow;
 use crate::headers::FourTuple;
 use crate::patience::Silence;
 use crate::phantom::TransmitRing;
+use crate::small_bytes::SmallBytes;
+use crate::sockets::{Ready, Registration};
 use crate::source::SourceError;
 
 /// Why a connection ended before its time.
@@ -74,6 +76,8 @@ pub(crate) struct Connection {
     pub(crate) failure: Option<Failure>,
     /// Whether the peer has sent its last byte.
     pub(crate) peer_finished: bool,
+    /// Who wants to hear of it.
+    pub(crate) registration: Option<Registration>,
     finishing: bool,
     last_state: State,
 }
@@ -103,6 +107,7 @@ impl Connection {
             announced: false,
             failure: None,
             peer_finished: false,
+            registration: None,
             finishing: false,
             last_state,
         }
@@ -140,13 +145,13 @@ impl Connection {
     /// Takes note of what was acknowledged, hands newly promised bytes to smoltcp, and closes when the last
     /// one is acknowledged. A source that fails resets the connection, and so does a peer that is silent for too
     /// long.
-    pub(crate) fn advance(&mut self, now: Instant) {
+    pub(crate) fn advance(&mut self, chunks: &mut SmallBytes, now: Instant) {
         match self.silence(now) {
             None => {}
             Some(Silence::NoNeighbour) => self.abort(Failure::NoNeighbour),
             Some(Silence::NoAnswer(time)) => self.abort(Failure::Silent { seconds: time.secs() }),
         }
-        if let Err(error) = self.try_advance(now) {
+        if let Err(error) = self.try_advance(chunks, now) {
             self.abort(Failure::Source(error));
         }
     }
@@ -157,14 +162,14 @@ impl Connection {
         self.flow.patience.spent(state, spoken, now)
     }
 
-    fn try_advance(&mut self, now: Instant) -> Result<(), SourceError> {
+    fn try_advance(&mut self, chunks: &mut SmallBytes, now: Instant) -> Result<(), SourceError> {
         if let Some(error) = self.flow.failure.take() {
             return Err(error);
         }
         if self.flow.ring == TransmitRing::Phantom {
             let acknowledged = self.flow.enqueued - self.socket().send_queue() as u64;
             if acknowledged > self.flow.queue.acknowledged() && self.failure.is_none() {
-                self.flow.queue.release(acknowledged)?;
+                self.flow.queue.release(acknowledged, chunks, now)?;
             }
             self.flow.queue.watch(now)?;
             self.promise();
@@ -241,6 +246,48 @@ impl Connection {
             self.last_state,
             State::Listen | State::SynSent | State::SynReceived | State::Closed
         )
+    }
+
+    /// How many more bytes can be promised, or written, before what is promised waits for its turn.
+    pub(crate) fn room(&self) -> usize {
+        let socket = self.socket();
+        if self.finishing || !socket.may_send() {
+            return 0;
+        }
+        let waiting = match self.flow.ring {
+            TransmitRing::Phantom => self.flow.queue.promised() - self.flow.queue.acknowledged(),
+            TransmitRing::Real => socket.send_queue() as u64,
+        };
+        (socket.send_capacity() as u64).saturating_sub(waiting) as usize
+    }
+
+    /// What can be done with it now.
+    pub(crate) fn readiness(&self) -> Ready {
+        let socket = self.socket();
+        let mut ready = Ready::NONE;
+        if socket.state() == State::Closed {
+            ready = ready | Ready::CLOSED;
+        }
+        if socket.can_recv() || self.peer_finished {
+            ready = ready | Ready::READABLE;
+        }
+        if self.room() > 0 {
+            ready = ready | Ready::WRITABLE;
+        }
+        ready
+    }
+
+    /// The application has promised or written something: less room may be news when it is gone.
+    pub(crate) fn used_room(&mut self) {
+        let ready = self.readiness();
+        if let Some(registration) = &mut self.registration {
+            registration.used(ready);
+        }
+    }
+
+    /// How much has arrived, the end of the stream counted as a byte.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.flow.consumed + self.socket().recv_queue() as u64 + u64::from(self.peer_finished)
     }
 
     /// Whether smoltcp has nothing more to say for it: closed, and the RST, if there is one, is out, or has found no

@@ -61,6 +61,8 @@ pub(crate) struct Egress<T> {
     /// The network that every frame is tagged with.
     vlan: Option<VlanId>,
     unpublished: bool,
+    /// Descriptors that the device was ever done with.
+    completed: u64,
     /// For the next packet over IPv4.
     next_identification: u16,
     counters: EgressCounters,
@@ -89,6 +91,7 @@ impl<T: TxQueue> Egress<T> {
             reserve: usize::from(limits.max_descriptors) + 2,
             vlan,
             unpublished: false,
+            completed: 0,
             next_identification: 0,
             counters: EgressCounters::default(),
             copied,
@@ -103,10 +106,16 @@ impl<T: TxQueue> Egress<T> {
     /// Takes back what the device is done with.
     pub(crate) fn reap(&mut self) -> usize {
         let done = self.queue.reap(&mut self.freed);
+        self.completed += done as u64;
         while let Some(frame) = self.freed.pop() {
             self.put_back(frame);
         }
         done
+    }
+
+    /// How many descriptors the device was ever given, and how many of them it is done with.
+    pub(crate) fn descriptors(&self) -> (u64, u64) {
+        (self.completed + self.queue.posted() as u64, self.completed)
     }
 
     /// Rings the doorbell if anything was posted since the last time.

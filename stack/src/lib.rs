@@ -13,6 +13,7 @@
 //! addresses and ports, so that the cost of a packet does not follow the number of connections.
 //!
 //! - [`Stack`]: one queue pair, its connections and listeners;
+//! - [`sockets`]: which of them are ready, and for what;
 //! - [`source`]: files and bytes that can be sent by reference;
 //! - [`headers`], [`guard`]: what is read from a packet, and refused, before smoltcp sees it;
 //! - [`sequence`], [`template`], [`timers`], [`listener`]: the parts of a connection that need no socket.
@@ -30,6 +31,8 @@ mod patience;
 mod phantom;
 mod send_queue;
 pub mod sequence;
+mod small_bytes;
+pub mod sockets;
 pub mod source;
 mod stack;
 pub mod template;

@@ -1,25 +1,80 @@
 //! What a connection has promised to send: extents by 64-bit stream offset.
 //!
 //! smoltcp counts bytes; this queue knows which bytes they are. An extent is a run of the stream that one
-//! source provides (a file, a header). [`SendQueue::gather`] turns any range between the acknowledged and
+//! [`Body`] provides (a file, a header). [`SendQueue::gather`] turns any range between the acknowledged and
 //! the promised offset into slices of DMA memory, as often as it is asked: a retransmission is the same
 //! look-up again. [`SendQueue::release`] forgets what was acknowledged; memory itself stays alive until the
 //! last descriptor that names it has completed, because every posted slice holds its region.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
 
-use pagewire_nic::dma::GatherSlice;
+use pagewire_nic::dma::{Chunk, GatherSlice};
 use smoltcp::time::Instant;
 
-use crate::source::{Source, SourceError};
+use crate::small_bytes::SmallBytes;
+use crate::source::{SharedFile, Source, SourceError};
 
-/// A run of the stream that one source provides.
+/// Where the bytes of an extent are.
+pub(crate) enum Body {
+    /// In a source of the connection's own, all of it.
+    Own(Box<dyn Source>),
+    /// In a file that other connections send too; from this byte of it on.
+    Shared(Arc<SharedFile>, u64),
+    /// In a chunk of the stack's.
+    Small(Chunk),
+}
+
+impl Body {
+    fn gather(&mut self, offset: u64, len: usize, out: &mut Vec<GatherSlice>) -> Result<(), SourceError> {
+        match self {
+            Self::Own(source) => source.gather(offset, len, out),
+            Self::Shared(file, first) => file.gather(*first + offset, len, out),
+            Self::Small(chunk) => {
+                out.push(chunk.slice(offset as usize, len)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn release(&mut self, below: u64) {
+        if let Self::Own(source) = self {
+            source.release(below);
+        }
+    }
+
+    fn watch(&mut self, now: Instant) -> Result<(), SourceError> {
+        match self {
+            Self::Own(source) => source.watch(now),
+            Self::Shared(file, _) => file.watch(now),
+            Self::Small(_) => Ok(()),
+        }
+    }
+
+    fn verify(&mut self, now: Instant) -> Result<(), SourceError> {
+        match self {
+            Self::Own(source) => source.verify(),
+            Self::Shared(file, _) => file.verify(now),
+            Self::Small(_) => Ok(()),
+        }
+    }
+
+    /// Gives back what others can use again.
+    fn retire(self, chunks: &mut SmallBytes) {
+        if let Self::Small(chunk) = self {
+            chunks.retire(chunk);
+        }
+    }
+}
+
+/// A run of the stream that one body provides.
 struct Extent {
     /// Stream offset of its first byte.
     start: u64,
     /// Length in bytes; never 0.
     len: u64,
-    source: Box<dyn Source>,
+    body: Body,
 }
 
 impl Extent {
@@ -41,12 +96,26 @@ pub(crate) struct SendQueue {
 impl SendQueue {
     /// Appends all bytes of `source` to the stream.
     pub(crate) fn push(&mut self, source: Box<dyn Source>) {
-        let len = source.len();
+        self.append(source.len(), Body::Own(source));
+    }
+
+    /// Appends the bytes `range` of `file`, those of them that it has.
+    pub(crate) fn push_shared(&mut self, file: &Arc<SharedFile>, range: Range<u64>) {
+        let Range { start, end } = file.clamp(range);
+        self.append(end - start, Body::Shared(Arc::clone(file), start));
+    }
+
+    /// Appends what the chunk was filled with.
+    pub(crate) fn push_chunk(&mut self, chunk: Chunk) {
+        self.append(chunk.len() as u64, Body::Small(chunk));
+    }
+
+    fn append(&mut self, len: u64, body: Body) {
         if len > 0 {
             self.extents.push_back(Extent {
                 start: self.promised,
                 len,
-                source,
+                body,
             });
             self.promised += len;
         }
@@ -88,7 +157,7 @@ impl SendQueue {
         while at < end {
             let extent = &mut self.extents[index];
             let run = (end.min(extent.end()) - at) as usize;
-            extent.source.gather(at - extent.start, run, out)?;
+            extent.body.gather(at - extent.start, run, out)?;
             at += run as u64;
             index += 1;
         }
@@ -102,33 +171,49 @@ impl SendQueue {
     pub(crate) fn watch(&mut self, now: Instant) -> Result<(), SourceError> {
         self.extents
             .front_mut()
-            .map_or(Ok(()), |first| first.source.watch(now))
+            .map_or(Ok(()), |first| first.body.watch(now))
     }
 
-    /// Forgets everything below `offset`, which the peer has acknowledged.
+    /// Forgets everything below `offset`, which the peer has acknowledged; chunks go back to `chunks`.
     ///
     /// # Errors
     /// An extent that is now wholly acknowledged has its source asked whether the bytes that were sent are
     /// the bytes that were declared; the source's refusal.
-    pub(crate) fn release(&mut self, offset: u64) -> Result<(), SourceError> {
+    pub(crate) fn release(
+        &mut self,
+        offset: u64,
+        chunks: &mut SmallBytes,
+        now: Instant,
+    ) -> Result<(), SourceError> {
         debug_assert!(offset >= self.acknowledged && offset <= self.promised);
         self.acknowledged = offset;
         while let Some(first) = self.extents.front_mut() {
             if first.end() > offset {
-                first.source.release(offset.saturating_sub(first.start));
+                first.body.release(offset.saturating_sub(first.start));
                 break;
             }
-            first.source.verify()?;
-            self.extents.pop_front();
+            first.body.verify(now)?;
+            if let Some(done) = self.extents.pop_front() {
+                done.body.retire(chunks);
+            }
         }
         Ok(())
+    }
+
+    /// Forgets everything: the connection is over.
+    pub(crate) fn abandon(&mut self, chunks: &mut SmallBytes) {
+        for extent in self.extents.drain(..) {
+            extent.body.retire(chunks);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+
+    use pagewire_bus::Function;
+    use pagewire_emu::{EmulatedNic, Model, Options};
 
     use super::*;
 
@@ -155,6 +240,11 @@ mod tests {
             self.released.store(self.len, Ordering::Relaxed);
             Ok(())
         }
+    }
+
+    fn chunks() -> SmallBytes {
+        let device = EmulatedNic::new(&Options::new(Model::Ixgbe, [2, 0, 0, 0, 0, 1]));
+        SmallBytes::new(device.mapper())
     }
 
     type Asked = Arc<std::sync::Mutex<Vec<(u64, usize)>>>;
@@ -190,7 +280,7 @@ mod tests {
     #[test]
     fn what_was_acknowledged_or_never_promised_is_refused() {
         let (mut queue, _, released) = queue(&[100]);
-        queue.release(40).unwrap();
+        queue.release(40, &mut chunks(), Instant::ZERO).unwrap();
         assert_eq!(released[0].load(Ordering::Relaxed), 40);
         assert!(matches!(
             queue.gather(39, 1, &mut vec![]),
@@ -207,7 +297,7 @@ mod tests {
     fn an_empty_source_takes_no_place_and_a_finished_one_leaves() {
         let (mut queue, _, released) = queue(&[10, 0, 20]);
         assert_eq!(queue.promised(), 30);
-        queue.release(10).unwrap();
+        queue.release(10, &mut chunks(), Instant::ZERO).unwrap();
         assert_eq!(released[0].load(Ordering::Relaxed), 10);
         queue.gather(10, 20, &mut vec![]).unwrap();
     }

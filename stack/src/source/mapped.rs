@@ -31,7 +31,7 @@ use super::{CopiedFile, Source, SourceError};
 pub const LEASE_GRACE: Duration = Duration::from_secs(20);
 
 /// How often the lease is looked at: a system call each.
-const LEASE_INTERVAL: Duration = Duration::from_millis(20);
+pub(super) const LEASE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Whether writers are held off while the file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,18 +5,26 @@
 //! | [`MappedFile`] | none: the page cache is mapped for the device, read only | the page cache, in [`Windows`] |
 //! | the same, where it cannot be mapped | each once, by `pread` | a ring of DMA chunks |
 //! | [`CopiedFile`] | each once, by `pread` | a ring of DMA chunks |
+//! | [`SharedFile`] | none; one for all connections | the page cache, all of the file |
 //! | [`Bytes`] | each once, when made | one DMA region |
+//! | [`Stack::send_bytes`](crate::Stack::send_bytes) | each once | chunks that are used again |
+//!
+//! [`Part`] is a range of any of them; of a [`SharedFile`], a connection is promised ranges in the first place.
 
 mod bytes;
 mod copied;
 mod fingerprint;
 mod mapped;
+mod part;
+mod shared;
 mod windows;
 
 pub use bytes::Bytes;
 pub use copied::CopiedFile;
 pub use fingerprint::Fingerprint;
 pub use mapped::{LEASE_GRACE, LeaseState, MappedFile};
+pub use part::Part;
+pub use shared::{NotShared, SharedFile};
 pub use windows::{Fallback, WindowCounters, WindowLimits, Windows};
 
 use pagewire_nic::dma::{DmaError, GatherSlice};

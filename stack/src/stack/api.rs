@@ -1,5 +1,9 @@
 //! What an application asks of a stack.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use pagewire_nic::dma::DmaError;
 use pagewire_nic::port::{RxQueue, TxQueue};
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::Instant;
@@ -11,7 +15,8 @@ use crate::headers::FourTuple;
 use crate::host::{EchoReply, Lease, PingError};
 use crate::listener::{Listener, ListenerConfig};
 use crate::phantom::{NoSocketMemory, SocketPool, TransmitRing};
-use crate::source::Source;
+use crate::send_queue::SendQueue;
+use crate::source::{SharedFile, Source};
 
 /// Names a connection; never names another one, even after the first is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,6 +134,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             Listening {
                 ring,
                 backlog: Listener::new(config),
+                arrived: 0,
+                registration: None,
             },
         );
         Ok(())
@@ -148,15 +155,34 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
 
     /// Promises all bytes of `source`, after those promised before. For a phantom ring.
     pub fn send(&mut self, id: ConnectionId, source: Box<dyn Source>) {
-        if let Some(connection) = self.core.find_mut(id) {
-            debug_assert_eq!(
-                connection.flow.ring,
-                TransmitRing::Phantom,
-                "a real ring is written to"
-            );
-            connection.flow.queue.push(source);
-            self.core.wake(id.key);
+        self.core.promise(id, |queue| queue.push(source));
+    }
+
+    /// Promises the bytes `range` of `file`, those of them that it has: nothing is allocated or looked up. For a
+    /// phantom ring.
+    pub fn send_shared(&mut self, id: ConnectionId, file: &Arc<SharedFile>, range: Range<u64>) {
+        self.core.promise(id, |queue| queue.push_shared(file, range));
+    }
+
+    /// Promises a copy of `bytes`: the head of a response, a short answer. It goes to DMA memory that is used again.
+    /// What is promised after it before the next round goes out in the same segment. For a phantom ring.
+    ///
+    /// # Errors
+    /// There is no memory for them; the first of them may have been promised.
+    pub fn send_bytes(&mut self, id: ConnectionId, mut bytes: &[u8]) -> Result<(), DmaError> {
+        while !bytes.is_empty() && self.core.find(id).is_some() {
+            let (chunk, rest) = self.core.small_bytes.fill(bytes)?;
+            self.core.promise(id, |queue| queue.push_chunk(chunk));
+            bytes = rest;
         }
+        Ok(())
+    }
+
+    /// How many bytes can be promised, or written, before they would only wait: a connection is writable while there
+    /// is room. More can be promised by reference.
+    #[must_use]
+    pub fn room(&self, id: ConnectionId) -> usize {
+        self.core.find(id).map_or(0, Connection::room)
     }
 
     /// Lets `fill` write into the free part of the socket's ring; it returns how much it wrote. For a real
@@ -177,6 +203,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let written = written.unwrap_or(0);
         if written > 0 {
             connection.flow.enqueued += written as u64;
+            connection.used_room();
             self.core.wake(id.key);
         }
         written
@@ -239,6 +266,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     pub fn release(&mut self, id: ConnectionId) {
         if let Some(connection) = self.core.find_mut(id) {
             connection.released = true;
+            connection.registration = None;
             self.core.wake(id.key);
         }
     }
@@ -293,6 +321,21 @@ impl<T: TxQueue> Core<T> {
         }
     }
 
+    /// Appends to what a connection has promised.
+    fn promise(&mut self, id: ConnectionId, append: impl FnOnce(&mut SendQueue)) {
+        let Some(connection) = self.find_mut(id) else {
+            return;
+        };
+        debug_assert_eq!(
+            connection.flow.ring,
+            TransmitRing::Phantom,
+            "a real ring is written to"
+        );
+        append(&mut connection.flow.queue);
+        connection.used_room();
+        self.wake(id.key);
+    }
+
     pub(super) fn insert(
         &mut self,
         socket: Socket<'static>,
@@ -310,9 +353,10 @@ impl<T: TxQueue> Core<T> {
 
     /// Ends a connection without a word and gives its socket back to the pool.
     pub(super) fn forget(&mut self, key: usize) {
-        let Some(connection) = self.connections.try_remove(key) else {
+        let Some(mut connection) = self.connections.try_remove(key) else {
             return;
         };
+        connection.flow.queue.abandon(&mut self.small_bytes);
         self.table.remove(&connection.tuple);
         self.timers.cancel(key);
         self.counters.retransmitted_bytes += connection.flow.retransmitted;
@@ -333,7 +377,7 @@ impl<T: TxQueue> Core<T> {
             .filter(|connection| connection.generation == id.generation)
     }
 
-    fn find_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+    pub(super) fn find_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.connections
             .get_mut(id.key)
             .filter(|connection| connection.generation == id.generation)

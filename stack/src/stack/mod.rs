@@ -17,6 +17,7 @@ mod addresses;
 mod api;
 mod config;
 mod packets;
+mod readiness;
 mod rounds;
 
 pub use addresses::{SetupError, Unreachable};
@@ -45,8 +46,11 @@ use crate::host::Host;
 use crate::ingress::{Ingress, IngressCounters};
 use crate::listener::Listener;
 use crate::phantom::{SocketPool, TransmitRing};
+use crate::small_bytes::SmallBytes;
+use crate::sockets::Registration;
 use crate::source::{WindowCounters, WindowLimits, Windows};
 use crate::timers::TimerHeap;
+use readiness::Registered;
 
 /// What one round of [`Stack::poll`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +113,9 @@ struct Core<T> {
     seeking: Vec<usize>,
     phantom_sockets: SocketPool,
     real_sockets: SocketPool,
+    small_bytes: SmallBytes,
+    /// Connections and listeners that may have events.
+    eventful: VecDeque<Registered>,
     /// For packets that belong to no connection.
     host: Host,
     config: StackConfig,
@@ -124,6 +131,10 @@ struct Listening {
     /// What stands behind the transmit rings of its connections.
     ring: TransmitRing,
     backlog: Listener<ConnectionId>,
+    /// Connections whose handshake was ever done.
+    arrived: u64,
+    /// Who wants to hear of them.
+    registration: Option<Registration>,
 }
 
 impl<T: TxQueue, R: RxQueue> Stack<T, R> {
@@ -163,7 +174,6 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         );
         let core = Core {
             interface,
-            mapper,
             egress,
             connections: Slab::new(),
             table: HashMap::with_hasher(FixedState::with_seed(config.seed)),
@@ -173,12 +183,15 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             seeking: Vec::new(),
             phantom_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
             real_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
+            small_bytes: SmallBytes::new(Arc::clone(&mapper)),
+            eventful: VecDeque::new(),
             host: Host::new(config.dhcp, config.seed as u16, config.mtu, now),
             next_generation: 0,
             next_ephemeral: FIRST_EPHEMERAL,
             capabilities,
             config,
             copied,
+            mapper,
             windows,
             counters: StackCounters::default(),
         };

@@ -21,6 +21,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let Self { ingress, core } = self;
         let posted_before = core.egress.counters().packets;
         let completed = core.egress.reap();
+        let (given, done) = core.egress.descriptors();
+        core.small_bytes.settle(given, done);
         let received = ingress.receive(|packet, verdict| core.process(packet, verdict, now));
         core.fire_timers(now);
         core.run_ready(now);
@@ -119,7 +121,7 @@ impl<T: TxQueue> Core<T> {
     /// Lets one connection emit; returns whether it has more to do at once.
     fn turn(&mut self, key: usize, now: Instant) -> bool {
         let connection = &mut self.connections[key];
-        connection.advance(now);
+        connection.advance(&mut self.small_bytes, now);
         let mut emitted = 0;
         while emitted < BURST {
             let Connection { sockets, flow, .. } = connection;
@@ -167,12 +169,16 @@ impl<T: TxQueue> Core<T> {
         {
             if established {
                 listening.backlog.on_established(id);
+                listening.arrived += 1;
+                self.note_listener(port);
             } else if closed {
                 listening.backlog.on_closed(id);
             }
         }
         if over && (released || unaccepted) {
             self.forget(key);
+        } else {
+            self.note(key);
         }
     }
 }

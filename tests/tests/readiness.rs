@@ -1,0 +1,277 @@
+//! Readiness of connections and listeners, and what a server sends: over the real driver and the emulated 82599.
+
+use std::fs::File;
+use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use pagewire_stack::listener::ListenerConfig;
+use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
+use pagewire_stack::source::{Bytes, MappedFile, Part, SharedFile};
+use pagewire_stack::{ConnectionId, Failure, IpEndpoint, TransmitRing};
+use pagewire_tests::{Pair, Setup, TestStack, address_v4};
+
+const PORT: u16 = 7;
+const LISTENER: Token = Token(1_000_000);
+
+fn bytes(len: usize, salt: u8) -> Vec<u8> {
+    (0..len)
+        .map(|index| (index as u8).wrapping_mul(31).wrapping_add((index >> 8) as u8) ^ salt)
+        .collect()
+}
+
+fn listening() -> Pair {
+    let mut pair = Pair::new(&Setup::default());
+    let config = ListenerConfig::default();
+    pair.far
+        .stack
+        .listen(PORT, TransmitRing::Phantom, config)
+        .unwrap();
+    pair
+}
+
+/// Connects from near to far, and returns the near end.
+fn dial(pair: &mut Pair) -> ConnectionId {
+    let remote = IpEndpoint::new(address_v4(2), PORT);
+    pair.near
+        .stack
+        .connect(remote, TransmitRing::Phantom, pair.now)
+        .unwrap()
+}
+
+/// Both ends of a connection.
+fn connect(pair: &mut Pair) -> (ConnectionId, ConnectionId) {
+    let near = dial(pair);
+    let mut far = None;
+    pair.run_until(10, |pair| {
+        far = far.or_else(|| pair.far.stack.accept(PORT));
+        far.is_some()
+    });
+    (near, far.unwrap())
+}
+
+fn events(stack: &mut TestStack) -> Vec<Event> {
+    let mut events = vec![];
+    stack.events(&mut events);
+    events
+}
+
+fn event(token: Token, ready: Ready) -> Event {
+    Event { token, ready }
+}
+
+/// Takes all that has arrived.
+fn take(stack: &mut TestStack, id: ConnectionId, into: &mut Vec<u8>) {
+    while stack.receive(id, |bytes| {
+        into.extend_from_slice(bytes);
+        bytes.len()
+    }) > 0
+    {}
+}
+
+/// Sends a few bytes from near, and lets them arrive.
+fn send(pair: &mut Pair, near: ConnectionId, bytes: &[u8]) {
+    pair.near.stack.send_bytes(near, bytes).unwrap();
+    pair.run_until(10, |pair| {
+        let status = pair.near.stack.status(near).unwrap();
+        status.acknowledged == status.promised
+    });
+}
+
+/// A file with these bytes.
+fn file(bytes: &[u8]) -> File {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file.reopen().unwrap()
+}
+
+#[test]
+fn a_listener_tells_of_a_connection_that_waits_until_it_is_accepted() {
+    let mut pair = listening();
+    pair.far.stack.register_listener(PORT, LISTENER, Trigger::Level);
+    assert!(events(&mut pair.far.stack).is_empty());
+    let near = dial(&mut pair);
+    let acceptable = event(LISTENER, Ready::ACCEPTABLE);
+    pair.run_until(10, |pair| events(&mut pair.far.stack) == [acceptable]);
+    assert_eq!(events(&mut pair.far.stack), [acceptable]);
+    assert!(pair.far.stack.accept(PORT).is_some());
+    assert!(events(&mut pair.far.stack).is_empty());
+    assert!(pair.near.stack.status(near).is_some());
+    pair.finish();
+}
+
+#[test]
+fn an_edge_is_told_for_each_arrival_and_a_level_for_as_long_as_bytes_are_there() {
+    for trigger in [Trigger::Level, Trigger::Edge] {
+        let mut pair = listening();
+        let (near, far) = connect(&mut pair);
+        let stack = &mut pair.far.stack;
+        stack.register(far, Token(3), Ready::READABLE, trigger);
+        assert!(events(stack).is_empty());
+        let readable = [event(Token(3), Ready::READABLE)];
+        let again = if trigger == Trigger::Level {
+            &readable[..]
+        } else {
+            &[]
+        };
+        send(&mut pair, near, b"one");
+        assert_eq!(events(&mut pair.far.stack), readable);
+        assert_eq!(events(&mut pair.far.stack), again);
+        send(&mut pair, near, b"two");
+        assert_eq!(events(&mut pair.far.stack), readable);
+        let mut received = vec![];
+        take(&mut pair.far.stack, far, &mut received);
+        assert_eq!(received, b"onetwo");
+        assert!(events(&mut pair.far.stack).is_empty());
+        pair.near.stack.finish(near);
+        pair.run_until(10, |pair| pair.far.stack.status(far).unwrap().drained);
+        assert_eq!(
+            events(&mut pair.far.stack),
+            readable,
+            "the end of the stream is to be read"
+        );
+        pair.finish();
+    }
+}
+
+#[test]
+fn a_connection_is_writable_while_less_is_under_way_than_its_window_and_says_when_it_is_again() {
+    let mut pair = listening();
+    let (near, far) = connect(&mut pair);
+    let stack = &mut pair.near.stack;
+    stack.register(near, Token(4), Ready::WRITABLE, Trigger::Edge);
+    let writable = [event(Token(4), Ready::WRITABLE)];
+    assert_eq!(events(stack), writable);
+    let room = stack.room(near);
+    let source = Bytes::copy(stack.mapper(), &bytes(3 * room, 1)).unwrap();
+    stack.send(near, Box::new(source));
+    assert_eq!(stack.room(near), 0);
+    let mut received = vec![];
+    let mut told = vec![];
+    pair.run_until(10, |pair| {
+        take(&mut pair.far.stack, far, &mut received);
+        told = events(&mut pair.near.stack);
+        assert_eq!(told.is_empty(), pair.near.stack.room(near) == 0);
+        !told.is_empty()
+    });
+    assert_eq!(told, writable);
+    assert!(received.len() > 2 * room);
+    pair.finish();
+}
+
+#[test]
+fn whoever_is_registered_hears_that_the_peer_is_gone() {
+    let mut pair = listening();
+    let (near, far) = connect(&mut pair);
+    pair.far.stack.register(far, Token(5), Ready::NONE, Trigger::Edge);
+    pair.near.stack.abort(near, Failure::Aborted);
+    let closed = [event(Token(5), Ready::CLOSED)];
+    pair.run_until(10, |pair| events(&mut pair.far.stack) == closed);
+    pair.far.stack.release(far);
+    pair.run_for(1);
+    assert_eq!(pair.far.stack.connection_count(), 0);
+    assert!(events(&mut pair.far.stack).is_empty());
+    pair.finish();
+}
+
+#[test]
+fn what_is_deregistered_is_silent_and_what_is_registered_again_is_told_once() {
+    let mut pair = listening();
+    let (near, far) = connect(&mut pair);
+    let stack = &mut pair.far.stack;
+    stack.register(far, Token(6), Ready::READABLE, Trigger::Level);
+    send(&mut pair, near, b"bytes");
+    let stack = &mut pair.far.stack;
+    stack.deregister(far);
+    stack.register(far, Token(7), Ready::READABLE, Trigger::Level);
+    assert_eq!(events(stack), [event(Token(7), Ready::READABLE)]);
+    stack.deregister(far);
+    assert!(events(stack).is_empty());
+    pair.finish();
+}
+
+#[test]
+fn of_many_connections_only_those_are_told_that_something_has_happened_to() {
+    let mut pair = listening();
+    let ends: Vec<_> = (0..200).map(|_| connect(&mut pair)).collect();
+    for (index, (_, far)) in ends.iter().enumerate() {
+        pair.far
+            .stack
+            .register(*far, Token(index), Ready::READABLE, Trigger::Edge);
+    }
+    assert!(events(&mut pair.far.stack).is_empty());
+    for index in [7, 99, 150] {
+        send(&mut pair, ends[index].0, b"hello");
+    }
+    let mut told: Vec<_> = events(&mut pair.far.stack)
+        .iter()
+        .map(|event| event.token.0)
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [7, 99, 150]);
+    pair.finish();
+}
+
+#[test]
+fn the_head_and_the_page_of_a_response_leave_in_one_segment() {
+    let mut pair = listening();
+    let (near, far) = connect(&mut pair);
+    let page = bytes(1000, 3);
+    let shared = SharedFile::open(file(&page), pair.near.stack.windows()).unwrap();
+    let shared = Arc::new(shared);
+    let before = pair.near.stack.counters();
+    let stack = &mut pair.near.stack;
+    stack.send_bytes(near, b"the head, ").unwrap();
+    stack.send_shared(near, &shared, 0..shared.len());
+    stack.poll(pair.now);
+    let after = stack.counters();
+    assert_eq!(after.egress.packets - before.egress.packets, 1);
+    assert_eq!(after.egress.gathered_bytes - before.egress.gathered_bytes, 1010);
+    let mut received = vec![];
+    pair.run_until(10, |pair| {
+        take(&mut pair.far.stack, far, &mut received);
+        received.len() == 1010
+    });
+    assert_eq!(received, [&b"the head, "[..], &page].concat());
+    pair.finish();
+}
+
+#[test]
+fn one_file_and_parts_of_it_go_to_many_connections_and_chunks_are_used_again() {
+    let mut pair = listening();
+    let content = bytes(300_000, 4);
+    let shared = SharedFile::open(file(&content), pair.near.stack.windows()).unwrap();
+    let shared = Arc::new(shared);
+    let mapped = pair.near.stack.mapper().counters().maps;
+    for round in 0..20 {
+        let ends: Vec<_> = (0..10).map(|_| connect(&mut pair)).collect();
+        let range = |index: usize| (index as u64 * 1111)..(index as u64 * 20_000 + 50_000);
+        for (index, (near, _)) in ends.iter().enumerate() {
+            let stack = &mut pair.near.stack;
+            stack.send_bytes(*near, &bytes(1300, round)).unwrap();
+            stack.send_shared(*near, &shared, range(index));
+            let own = MappedFile::new(file(&content), stack.windows()).unwrap();
+            stack.send(*near, Box::new(Part::new(own, range(index))));
+            stack.send_bytes(*near, b"end").unwrap();
+        }
+        for (index, (near, far)) in ends.iter().enumerate() {
+            let Range { start, end } = range(index);
+            let part = &content[start as usize..end as usize];
+            let expected = [&bytes(1300, round), part, part, b"end"].concat();
+            let mut received = vec![];
+            pair.run_until(60, |pair| {
+                take(&mut pair.far.stack, *far, &mut received);
+                received.len() >= expected.len()
+            });
+            assert!(received == expected, "connection {index} got other bytes");
+            for (stack, id) in [(&mut pair.near.stack, near), (&mut pair.far.stack, far)] {
+                stack.abort(*id, Failure::Aborted);
+                stack.release(*id);
+            }
+        }
+    }
+    // The files of 200 connections, and one region of chunks.
+    let mapped = pair.near.stack.mapper().counters().maps - mapped;
+    assert!(mapped <= 201, "{mapped} mappings were made");
+    pair.finish();
+}
