@@ -79,6 +79,8 @@ pub(crate) struct Connection {
     /// Who wants to hear of it.
     pub(crate) registration: Option<Registration>,
     finishing: bool,
+    /// Whether an answer was waited for in the last round.
+    waited: bool,
     last_state: State,
 }
 
@@ -109,6 +111,7 @@ impl Connection {
             peer_finished: false,
             registration: None,
             finishing: false,
+            waited: false,
             last_state,
         }
     }
@@ -183,6 +186,24 @@ impl Connection {
             self.socket_mut().close();
         }
         Ok(())
+    }
+
+    /// Whether bytes have just arrived that somebody will be told of: what he answers carries their acknowledgment, so a
+    /// segment is saved where he does so before the next round. Longer they do not wait.
+    pub(crate) fn awaits_answer(&mut self) -> bool {
+        let arrived = self.arrived();
+        let news = |registration: &Registration| registration.will_tell_of_bytes(arrived);
+        self.waited = !self.waited && self.registration.as_ref().is_some_and(news);
+        self.waited
+    }
+
+    /// Lets the end of what is promised leave at once, though it is no full segment and others are under way: nobody knows
+    /// of anything that it could be sent with. `full` is a segment's length.
+    pub(crate) fn spare_the_end(&mut self, full: usize) {
+        if self.flow.ring == TransmitRing::Phantom {
+            let is_end = self.flow.queue.promised() < self.flow.sent() + full as u64;
+            self.socket_mut().set_nagle_enabled(!is_end);
+        }
     }
 
     /// Enqueues promised bytes in the phantom ring: nothing is written.

@@ -24,6 +24,7 @@ use smoltcp::wire::IpAddress;
 
 use crate::flow::Flow;
 use crate::headers::{Peek, TcpHeaders, peek_egress};
+use crate::parts;
 use crate::phantom::TransmitRing;
 use crate::vlan::{self, VlanId};
 
@@ -56,8 +57,10 @@ pub(crate) struct Egress<T> {
     scratch: Scratch,
     gather: Vec<GatherSlice>,
     freed: Vec<Frame>,
+    /// The part of a segment that is divided.
+    part: Vec<GatherSlice>,
     /// Descriptors that one packet may need.
-    reserve: usize,
+    most: u16,
     /// The network that every frame is tagged with.
     vlan: Option<VlanId>,
     unpublished: bool,
@@ -88,7 +91,8 @@ impl<T: TxQueue> Egress<T> {
             scratch: Scratch::new(longest)?,
             gather: Vec::with_capacity(64),
             freed: Vec::with_capacity(SMALL_FRAMES),
-            reserve: usize::from(limits.max_descriptors) + 2,
+            part: Vec::with_capacity(limits.max_descriptors.into()),
+            most: limits.max_descriptors,
             vlan,
             unpublished: false,
             completed: 0,
@@ -100,7 +104,9 @@ impl<T: TxQueue> Egress<T> {
 
     /// Whether a packet of any size can be posted now.
     pub(crate) fn ready(&self) -> bool {
-        self.queue.room() >= self.reserve && self.small.available() > 0 && self.large.available() > 0
+        self.queue.room() >= usize::from(self.most) + 2
+            && self.small.available() > 0
+            && self.large.available() > 0
     }
 
     /// Takes back what the device is done with.
@@ -326,17 +332,49 @@ impl<T: TxQueue> Egress<T> {
             flow.failure.get_or_insert(error);
             return self.absorb(frame);
         }
+        if parts::first_part(&self.gather, self.most) < self.gather.len() {
+            return self.post_in_parts(frame, headers, mss);
+        }
+        std::mem::swap(&mut self.gather, &mut self.part);
+        self.post_part(frame, headers, mss);
+    }
+
+    /// Posts a segment of many pieces, divided. What finds no room of it is as good as lost on the wire.
+    fn post_in_parts(&mut self, whole: Frame, headers: &TcpHeaders, mss: Option<NonZeroU16>) {
+        let mut offset = 0;
+        while !self.gather.is_empty() {
+            let count = parts::first_part(&self.gather, self.most);
+            self.part.extend(self.gather.drain(..count));
+            let len = self.part.iter().map(|slice| slice.len() as usize).sum();
+            let own = parts::headers_of_part(headers, offset, len);
+            offset += len;
+            let Some(mut frame) = self.take(whole.len()) else {
+                self.gather.clear();
+                self.part.clear();
+                break;
+            };
+            frame.bytes_mut().copy_from_slice(whole.bytes());
+            let start = self.start();
+            parts::rewrite(&mut frame.bytes_mut()[start..], &own);
+            let cut = mss.filter(|mss| len > usize::from(mss.get()));
+            self.post_part(frame, &own, cut);
+        }
+        self.put_back(whole);
+    }
+
+    /// Posts `frame`, followed by the slices of the part at hand.
+    fn post_part(&mut self, mut frame: Frame, headers: &TcpHeaders, mss: Option<NonZeroU16>) {
         self.identify(&mut frame, headers, mss);
         self.tag(&mut frame);
         let offload = self.offload_of(headers, mss);
-        match self.queue.post_gather(frame, &mut self.gather, offload) {
+        match self.queue.post_gather(frame, &mut self.part, offload) {
             Ok(()) => {
                 self.counters.packets += 1;
                 self.counters.gathered_bytes += headers.payload_len as u64;
                 self.unpublished = true;
             }
             Err(Full(frame)) => {
-                self.gather.clear();
+                self.part.clear();
                 self.absorb(frame);
             }
         }

@@ -88,6 +88,11 @@ impl Flow {
         Some(offset)
     }
 
+    /// One past the highest stream offset sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Whether anything was sent yet.
     pub(crate) fn has_spoken(&self) -> bool {
         self.sequence.is_some()

@@ -27,6 +27,7 @@ pub mod headers;
 mod host;
 mod ingress;
 pub mod listener;
+mod parts;
 mod patience;
 mod phantom;
 mod send_queue;

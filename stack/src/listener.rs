@@ -165,6 +165,11 @@ impl<Id: Copy + Eq + Hash> Listener<Id> {
         id
     }
 
+    /// Nobody is listening any more: the connections that were half-open, or waited to be accepted.
+    pub fn close(self) -> impl Iterator<Item = Id> {
+        self.half_open.into_iter().chain(self.established)
+    }
+
     /// When the oldest handshake must be done.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.handshakes.front().map(|(_, deadline)| *deadline)

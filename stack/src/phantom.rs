@@ -78,7 +78,8 @@ impl SocketPool {
         // A 10 ms delayed ACK halves the speed of a sender that waits for it; ACKs are coalesced by batches.
         socket.set_ack_delay(None);
         // Nagle keeps a window's odd end from becoming a runt that puts all later segments out of step with the
-        // ring's end; what there is to send beyond it goes with the next full segment.
+        // ring's end; what there is to send beyond it goes with the next full segment. A connection makes an exception
+        // for the end of all that is promised.
         socket.set_nagle_enabled(true);
         Ok(socket)
     }

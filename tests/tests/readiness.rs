@@ -5,11 +5,12 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
+use pagewire_nic::port::TxQueue;
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
 use pagewire_stack::source::{Bytes, MappedFile, Part, SharedFile};
-use pagewire_stack::{ConnectionId, Failure, IpEndpoint, TransmitRing};
-use pagewire_tests::{Pair, Setup, TestStack, address_v4};
+use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpAddress, IpEndpoint, TransmitRing};
+use pagewire_tests::{Pair, Setup, TestStack, address_v4, address_v6};
 
 const PORT: u16 = 7;
 const LISTENER: Token = Token(1_000_000);
@@ -31,8 +32,8 @@ fn listening() -> Pair {
 }
 
 /// Connects from near to far, and returns the near end.
-fn dial(pair: &mut Pair) -> ConnectionId {
-    let remote = IpEndpoint::new(address_v4(2), PORT);
+fn dial(pair: &mut Pair, to: IpAddress) -> ConnectionId {
+    let remote = IpEndpoint::new(to, PORT);
     pair.near
         .stack
         .connect(remote, TransmitRing::Phantom, pair.now)
@@ -40,8 +41,8 @@ fn dial(pair: &mut Pair) -> ConnectionId {
 }
 
 /// Both ends of a connection.
-fn connect(pair: &mut Pair) -> (ConnectionId, ConnectionId) {
-    let near = dial(pair);
+fn connect(pair: &mut Pair, to: IpAddress) -> (ConnectionId, ConnectionId) {
+    let near = dial(pair, to);
     let mut far = None;
     pair.run_until(10, |pair| {
         far = far.or_else(|| pair.far.stack.accept(PORT));
@@ -90,7 +91,7 @@ fn a_listener_tells_of_a_connection_that_waits_until_it_is_accepted() {
     let mut pair = listening();
     pair.far.stack.register_listener(PORT, LISTENER, Trigger::Level);
     assert!(events(&mut pair.far.stack).is_empty());
-    let near = dial(&mut pair);
+    let near = dial(&mut pair, address_v4(2));
     let acceptable = event(LISTENER, Ready::ACCEPTABLE);
     pair.run_until(10, |pair| events(&mut pair.far.stack) == [acceptable]);
     assert_eq!(events(&mut pair.far.stack), [acceptable]);
@@ -104,7 +105,7 @@ fn a_listener_tells_of_a_connection_that_waits_until_it_is_accepted() {
 fn an_edge_is_told_for_each_arrival_and_a_level_for_as_long_as_bytes_are_there() {
     for trigger in [Trigger::Level, Trigger::Edge] {
         let mut pair = listening();
-        let (near, far) = connect(&mut pair);
+        let (near, far) = connect(&mut pair, address_v4(2));
         let stack = &mut pair.far.stack;
         stack.register(far, Token(3), Ready::READABLE, trigger);
         assert!(events(stack).is_empty());
@@ -137,7 +138,7 @@ fn an_edge_is_told_for_each_arrival_and_a_level_for_as_long_as_bytes_are_there()
 #[test]
 fn a_connection_is_writable_while_less_is_under_way_than_its_window_and_says_when_it_is_again() {
     let mut pair = listening();
-    let (near, far) = connect(&mut pair);
+    let (near, far) = connect(&mut pair, address_v4(2));
     let stack = &mut pair.near.stack;
     stack.register(near, Token(4), Ready::WRITABLE, Trigger::Edge);
     let writable = [event(Token(4), Ready::WRITABLE)];
@@ -162,7 +163,7 @@ fn a_connection_is_writable_while_less_is_under_way_than_its_window_and_says_whe
 #[test]
 fn whoever_is_registered_hears_that_the_peer_is_gone() {
     let mut pair = listening();
-    let (near, far) = connect(&mut pair);
+    let (near, far) = connect(&mut pair, address_v4(2));
     pair.far.stack.register(far, Token(5), Ready::NONE, Trigger::Edge);
     pair.near.stack.abort(near, Failure::Aborted);
     let closed = [event(Token(5), Ready::CLOSED)];
@@ -177,7 +178,7 @@ fn whoever_is_registered_hears_that_the_peer_is_gone() {
 #[test]
 fn what_is_deregistered_is_silent_and_what_is_registered_again_is_told_once() {
     let mut pair = listening();
-    let (near, far) = connect(&mut pair);
+    let (near, far) = connect(&mut pair, address_v4(2));
     let stack = &mut pair.far.stack;
     stack.register(far, Token(6), Ready::READABLE, Trigger::Level);
     send(&mut pair, near, b"bytes");
@@ -193,7 +194,7 @@ fn what_is_deregistered_is_silent_and_what_is_registered_again_is_told_once() {
 #[test]
 fn of_many_connections_only_those_are_told_that_something_has_happened_to() {
     let mut pair = listening();
-    let ends: Vec<_> = (0..200).map(|_| connect(&mut pair)).collect();
+    let ends: Vec<_> = (0..200).map(|_| connect(&mut pair, address_v4(2))).collect();
     for (index, (_, far)) in ends.iter().enumerate() {
         pair.far
             .stack
@@ -215,7 +216,7 @@ fn of_many_connections_only_those_are_told_that_something_has_happened_to() {
 #[test]
 fn the_head_and_the_page_of_a_response_leave_in_one_segment() {
     let mut pair = listening();
-    let (near, far) = connect(&mut pair);
+    let (near, far) = connect(&mut pair, address_v4(2));
     let page = bytes(1000, 3);
     let shared = SharedFile::open(file(&page), pair.near.stack.windows()).unwrap();
     let shared = Arc::new(shared);
@@ -244,7 +245,7 @@ fn one_file_and_parts_of_it_go_to_many_connections_and_chunks_are_used_again() {
     let shared = Arc::new(shared);
     let mapped = pair.near.stack.mapper().counters().maps;
     for round in 0..20 {
-        let ends: Vec<_> = (0..10).map(|_| connect(&mut pair)).collect();
+        let ends: Vec<_> = (0..10).map(|_| connect(&mut pair, address_v4(2))).collect();
         let range = |index: usize| (index as u64 * 1111)..(index as u64 * 20_000 + 50_000);
         for (index, (near, _)) in ends.iter().enumerate() {
             let stack = &mut pair.near.stack;
@@ -273,5 +274,98 @@ fn one_file_and_parts_of_it_go_to_many_connections_and_chunks_are_used_again() {
     // The files of 200 connections, and one region of chunks.
     let mapped = pair.near.stack.mapper().counters().maps - mapped;
     assert!(mapped <= 201, "{mapped} mappings were made");
+    pair.finish();
+}
+
+#[test]
+fn hundreds_of_short_responses_at_once_arrive_though_a_packet_has_some_forty_pieces() {
+    for to in [address_v4(2), address_v6(2)] {
+        let mut pair = listening();
+        let (near, far) = connect(&mut pair, to);
+        let page = bytes(333, 5);
+        let shared = SharedFile::open(file(&page), pair.near.stack.windows()).unwrap();
+        let shared = Arc::new(shared);
+        let mut expected = vec![];
+        let mut received = vec![];
+        // Again and again: the congestion window grows beyond what a packet's pieces are.
+        for round in 0..20 {
+            for _ in 0..300 {
+                pair.near.stack.send_bytes(near, &[round; 7]).unwrap();
+                pair.near.stack.send_shared(near, &shared, 0..333);
+                expected.extend_from_slice(&[round; 7]);
+                expected.extend_from_slice(&page);
+            }
+            pair.run_until(60, |pair| {
+                take(&mut pair.far.stack, far, &mut received);
+                received.len() >= expected.len()
+            });
+        }
+        assert!(received == expected, "other bytes arrived");
+        assert_eq!(pair.near.stack.counters().retransmitted_bytes, 0);
+        assert_eq!(pair.near.stack.tx().counters().refused, 0);
+        assert!(pair.now < Instant::from_secs(1), "something was sent again, late");
+        pair.finish();
+    }
+}
+
+#[test]
+fn an_answer_carries_the_acknowledgment_of_what_it_answers_and_without_one_it_comes_a_round_later() {
+    let mut pair = listening();
+    let (near, far) = connect(&mut pair, address_v4(2));
+    pair.run_for(1);
+    let stack = &mut pair.far.stack;
+    stack.register(far, Token(1), Ready::READABLE, Trigger::Level);
+    for answers in [true, false] {
+        let before = pair.far.stack.counters().egress.packets;
+        pair.near.stack.send_bytes(near, b"a request").unwrap();
+        pair.run_until(10, |pair| !events(&mut pair.far.stack).is_empty());
+        assert_eq!(pair.far.stack.counters().egress.packets, before);
+        take(&mut pair.far.stack, far, &mut vec![]);
+        if answers {
+            pair.far.stack.send_bytes(far, b"an answer").unwrap();
+        }
+        let asked = pair.now;
+        pair.run_until(10, |pair| {
+            let status = pair.near.stack.status(near).unwrap();
+            status.acknowledged == status.promised
+        });
+        assert_eq!(pair.far.stack.counters().egress.packets, before + 1);
+        assert!(pair.now - asked < Duration::from_micros(10), "it waited longer");
+    }
+    pair.finish();
+}
+
+#[test]
+fn the_end_of_a_response_waits_for_no_acknowledgment() {
+    let mut pair = listening();
+    let (near, far) = connect(&mut pair, address_v4(2));
+    // The far end says nothing while nobody polls it.
+    for part in [&b"first"[..], b"second", b"third"] {
+        pair.near.stack.send_bytes(near, part).unwrap();
+        pair.near.stack.poll(pair.now);
+    }
+    let wall = std::time::Duration::from_micros(pair.now.total_micros() as u64);
+    pair.near.device.step(wall);
+    pair.far.stack.poll(pair.now);
+    let mut received = vec![];
+    take(&mut pair.far.stack, far, &mut received);
+    assert_eq!(received, b"firstsecondthird");
+    pair.finish();
+}
+
+#[test]
+fn who_stops_listening_resets_those_that_wait_and_refuses_those_that_come() {
+    let mut pair = listening();
+    let (kept, far) = connect(&mut pair, address_v4(2));
+    let waiting = dial(&mut pair, address_v4(2));
+    pair.run_for(1);
+    pair.far.stack.stop_listening(PORT);
+    let late = dial(&mut pair, address_v4(2));
+    pair.run_for(1);
+    let failure = |id| pair.near.stack.status(id).unwrap().failure;
+    assert!(matches!(failure(waiting), Some(Failure::ResetByPeer)));
+    assert!(matches!(failure(late), Some(Failure::Refused)));
+    assert!(failure(kept).is_none() && pair.far.stack.status(far).is_some());
+    assert_eq!(pair.far.stack.connection_count(), 1);
     pair.finish();
 }

@@ -63,6 +63,11 @@ impl Registration {
         !tells.is_empty() && !std::mem::replace(&mut self.listed, true)
     }
 
+    /// Whether `arrived` is news that it will tell.
+    pub(crate) fn will_tell_of_bytes(&self, arrived: u64) -> bool {
+        arrived > self.arrived && self.interest.contains(Ready::READABLE)
+    }
+
     /// Notes that the application has used something up: it is no more than `ready` now. When it comes true again, that is
     /// news.
     pub(crate) fn used(&mut self, ready: Ready) {

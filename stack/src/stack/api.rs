@@ -9,11 +9,10 @@ use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
 
-use super::{Core, FIRST_EPHEMERAL, Listening, Stack, Unreachable};
+use super::{Core, FIRST_EPHEMERAL, Stack, Unreachable};
 use crate::connection::{Connection, Failure, Origin};
 use crate::headers::FourTuple;
 use crate::host::{EchoReply, Lease, PingError};
-use crate::listener::{Listener, ListenerConfig};
 use crate::phantom::{NoSocketMemory, SocketPool, TransmitRing};
 use crate::send_queue::SendQueue;
 use crate::source::{SharedFile, Source};
@@ -115,42 +114,6 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         );
         core.wake(key);
         Ok(core.id_of(key))
-    }
-
-    /// Takes connections on `port`, on all own addresses; `ring` says how their payload will be sent.
-    ///
-    /// # Errors
-    /// [`OpenError::PortTaken`]; [`OpenError::Memory`] where there is none for even one connection.
-    pub fn listen(&mut self, port: u16, ring: TransmitRing, config: ListenerConfig) -> Result<(), OpenError> {
-        let core = &mut self.core;
-        if core.listeners.contains_key(&port) {
-            return Err(OpenError::PortTaken { port });
-        }
-        // The first connection's socket: memory that cannot be had shows here, not as silence towards a SYN.
-        let socket = core.pool(ring).take()?;
-        core.pool(ring).give(socket);
-        core.listeners.insert(
-            port,
-            Listening {
-                ring,
-                backlog: Listener::new(config),
-                arrived: 0,
-                registration: None,
-            },
-        );
-        Ok(())
-    }
-
-    /// The oldest connection on `port` whose handshake is done and that nobody has accepted yet.
-    pub fn accept(&mut self, port: u16) -> Option<ConnectionId> {
-        let core = &mut self.core;
-        while let Some(id) = core.listeners.get_mut(&port)?.backlog.accept() {
-            if let Some(connection) = core.find_mut(id) {
-                connection.accepted = true;
-                return Some(id);
-            }
-        }
-        None
     }
 
     /// Promises all bytes of `source`, after those promised before. For a phantom ring.

@@ -16,6 +16,7 @@
 mod addresses;
 mod api;
 mod config;
+mod listening;
 mod packets;
 mod readiness;
 mod rounds;

@@ -6,7 +6,7 @@
 
 use pagewire_nic::port::{RxQueue, TxQueue};
 
-use super::{ConnectionId, Core, Listening, Stack};
+use super::{ConnectionId, Core, Stack};
 use crate::sockets::{Event, Ready, Registration, Token, Trigger};
 
 /// What can be registered.
@@ -111,16 +111,6 @@ impl<T: TxQueue> Core<T> {
             {
                 self.eventful.push_back(Registered::Listener(port));
             }
-        }
-    }
-}
-
-impl Listening {
-    fn readiness(&self) -> Ready {
-        if self.backlog.waiting() > 0 {
-            Ready::ACCEPTABLE
-        } else {
-            Ready::NONE
         }
     }
 }

@@ -122,8 +122,13 @@ impl<T: TxQueue> Core<T> {
     fn turn(&mut self, key: usize, now: Instant) -> bool {
         let connection = &mut self.connections[key];
         connection.advance(&mut self.small_bytes, now);
+        if connection.awaits_answer() {
+            self.settle(key, now);
+            return self.connections.contains(key);
+        }
         let mut emitted = 0;
         while emitted < BURST {
+            connection.spare_the_end(self.config.mtu);
             let Connection { sockets, flow, .. } = connection;
             let device = &mut OneCall {
                 capabilities: &self.capabilities,

@@ -1,0 +1,143 @@
+//! A segment of more pieces than the device takes leaves as several.
+//!
+//! smoltcp cuts the stream by its windows, not by what the bytes consist of: sixty short responses that are sent at once
+//! are one segment of a hundred and twenty pieces, a head and a page each. A device takes some forty for one packet. So
+//! the segment is divided at pieces' ends, and each part gets the headers that it would have had as a segment of its own.
+
+use pagewire_nic::dma::GatherSlice;
+
+use crate::headers::{IPV6_LEN, TcpFlags, TcpHeaders};
+
+/// Devices that cut a buffer do so at addresses a page apart, or at longer distances.
+const PAGE: u64 = 4096;
+/// What a packet takes besides its payload: a descriptor for its headers, and one where a device has its last bytes
+/// stand alone.
+const BESIDES: u64 = 2;
+
+/// How many of `slices`, from the first on, one packet of `most` descriptors can have for certain; never none.
+pub(crate) fn first_part(slices: &[GatherSlice], most: u16) -> usize {
+    let mut left = u64::from(most).saturating_sub(BESIDES);
+    let fits = |slice: &&GatherSlice| {
+        let pieces = (slice.iova().0 % PAGE + u64::from(slice.len())).div_ceil(PAGE);
+        let fits = pieces <= left;
+        left = left.saturating_sub(pieces);
+        fits
+    };
+    slices.iter().take_while(fits).count().max(1)
+}
+
+/// The headers of the part of a segment that has `len` bytes from its byte `offset`, where `whole` are the segment's.
+pub(crate) fn headers_of_part(whole: &TcpHeaders, offset: usize, len: usize) -> TcpHeaders {
+    let mut flags = whole.flags;
+    if offset + len < whole.payload_len {
+        // What ends the segment ends its last part.
+        flags = TcpFlags::from_bits(flags.bits() & !(TcpFlags::FIN | TcpFlags::PSH).bits());
+    }
+    TcpHeaders {
+        sequence: whole.sequence.wrapping_add(offset as u32),
+        payload_len: len,
+        flags,
+        ..*whole
+    }
+}
+
+/// Writes what differs from the whole segment's headers over a copy of them. Checksums are the device's.
+pub(crate) fn rewrite(packet: &mut [u8], part: &TcpHeaders) {
+    let (ip, tcp) = packet[part.l2_len..].split_at_mut(part.l3_len);
+    let after_ip = part.l4_len + part.payload_len;
+    if ip[0] >> 4 == 4 {
+        ip[2..4].copy_from_slice(&((part.l3_len + after_ip) as u16).to_be_bytes());
+    } else {
+        let extensions = part.l3_len - IPV6_LEN;
+        ip[4..6].copy_from_slice(&((extensions + after_ip) as u16).to_be_bytes());
+    }
+    tcp[4..8].copy_from_slice(&part.sequence.to_be_bytes());
+    tcp[13] = part.flags.bits();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pagewire_bus::Function;
+    use pagewire_emu::{EmulatedNic, Model, Options};
+    use pagewire_nic::dma::{Region, ToDevice};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::headers::{Peek, peek};
+
+    proptest! {
+        #[test]
+        fn a_part_takes_no_more_descriptors_than_there_may_be_wherever_its_pieces_lie(
+            pieces in prop::collection::vec((0usize..8192, 1usize..20_000), 1..80), most in 8u16..64,
+        ) {
+            let device = EmulatedNic::new(&Options::new(Model::Ixgbe, [2, 0, 0, 0, 0, 1]));
+            let region = Arc::new(Region::<ToDevice>::allocate(&device.mapper(), 32 << 10).unwrap());
+            let mut slices: Vec<_> = pieces
+                .iter()
+                .map(|&(start, len)| GatherSlice::new(Arc::clone(&region), start, len).unwrap())
+                .collect();
+            while !slices.is_empty() {
+                let part = first_part(&slices, most);
+                let cut: u64 = slices
+                    .drain(..part)
+                    .map(|slice| (slice.iova().0 + u64::from(slice.len()) - 1) / PAGE - slice.iova().0 / PAGE + 1)
+                    .sum();
+                prop_assert!(cut + 2 <= u64::from(most));
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_headers_of_a_segment_of_its_own() {
+        let mut packet = [0; 54];
+        packet[12..14].copy_from_slice(&[8, 0]);
+        packet[14..24].copy_from_slice(&[0x45, 0, 0xff, 0xff, 0, 0, 0, 0, 64, 6]);
+        packet[26..34].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
+        let flags = TcpFlags::ACK | TcpFlags::PSH | TcpFlags::FIN;
+        packet[34..54].copy_from_slice(&[
+            0,
+            80,
+            1,
+            0,
+            0xff,
+            0xff,
+            0xff,
+            0xfe,
+            0,
+            0,
+            0,
+            9,
+            0x50,
+            flags.bits(),
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]);
+        let Peek::Tcp(whole) = crate::headers::peek_egress(&packet, 54 + 3000) else {
+            panic!("no TCP")
+        };
+        for (offset, len, sequence, flags) in [
+            (0, 1000, 0xffff_fffe, TcpFlags::ACK),
+            (1000, 1500, 998, TcpFlags::ACK),
+            (2500, 500, 2498, flags),
+        ] {
+            let part = headers_of_part(&whole, offset, len);
+            let mut own = packet.to_vec();
+            rewrite(&mut own, &part);
+            own.resize(54 + len, 0);
+            let Peek::Tcp(seen) = peek(&own) else {
+                panic!("no TCP")
+            };
+            assert_eq!(
+                (seen.sequence, seen.payload_len, seen.flags),
+                (sequence, len, flags)
+            );
+            assert_eq!(seen, part);
+        }
+    }
+}
