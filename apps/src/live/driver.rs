@@ -6,7 +6,7 @@ use pagewire_bus::{Function, Identity};
 use pagewire_nic::port::SleepDelay;
 use pagewire_nic::{e1000, e1000e, ixgbe};
 
-use super::{Application, LiveError, Observer, Outcome, Settings, engine, machine};
+use super::{Application, LiveError, Observer, OnCable, Outcome, Settings, engine, machine};
 
 /// A driver of this project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ impl Driver {
 /// Opens the NIC with the driver for it, and lets `application` run there.
 pub(super) fn run<F: Function, A: Application>(
     function: Arc<F>,
+    cable: Option<&OnCable>,
     settings: &Settings,
     application: &mut A,
     observer: &Observer<'_>,
@@ -80,22 +81,26 @@ pub(super) fn run<F: Function, A: Application>(
             device: identity.device,
         });
     };
-    let mapper = function.mapper();
-    let config = machine::nic_config(settings);
+    let parts = engine::Parts {
+        driver,
+        mapper: function.mapper(),
+        cable,
+    };
+    let config = machine::nic_config(settings, cable);
     let delay = &mut SleepDelay;
     let refused = |error| machine::explain(driver, error);
     match driver {
         Driver::E1000 => {
             let opened = e1000::open(function, &config, delay).map_err(refused)?;
-            engine::run(driver, opened, mapper, settings, application, observer)
+            engine::run(parts, opened, settings, application, observer)
         }
         Driver::E1000e => {
             let opened = e1000e::open(function, &config, delay).map_err(refused)?;
-            engine::run(driver, opened, mapper, settings, application, observer)
+            engine::run(parts, opened, settings, application, observer)
         }
         Driver::Ixgbe => {
             let opened = ixgbe::open(function, &config, delay).map_err(refused)?;
-            engine::run(driver, opened, mapper, settings, application, observer)
+            engine::run(parts, opened, settings, application, observer)
         }
     }
 }

@@ -10,7 +10,7 @@ use pagewire_stack::{Duration, Instant};
 
 use super::leasing::Leasing;
 use super::machine::Machine;
-use super::{Application, Counters, Driver, LiveError, Notice, Observer, Outcome, Settings, Turn};
+use super::{Application, Counters, Driver, LiveError, Notice, Observer, OnCable, Outcome, Settings, Turn};
 use crate::meter::Meter;
 
 /// How long the link may take to come up. Negotiation takes 2 to 4 s with twisted pairs.
@@ -36,21 +36,27 @@ impl Clock {
 }
 
 /// The same time, as drivers count it.
-fn wall(time: Instant) -> WallDuration {
+pub(super) fn wall(time: Instant) -> WallDuration {
     WallDuration::from_micros(time.total_micros() as u64)
+}
+
+/// What a machine is made of, beside its open NIC.
+pub(super) struct Parts<'c> {
+    pub(super) driver: Driver,
+    pub(super) mapper: Arc<dyn DmaMapper>,
+    pub(super) cable: Option<&'c OnCable>,
 }
 
 /// Runs the application on an open NIC, and stops the NIC, whatever happens.
 pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
-    driver: Driver,
+    parts: Parts<'_>,
     opened: Opened<N, T, R>,
-    mapper: Arc<dyn DmaMapper>,
     settings: &Settings,
     application: &mut A,
     observer: &Observer<'_>,
 ) -> Result<Outcome, LiveError> {
     let clock = Clock(WallInstant::now());
-    let machine = Machine::start(driver, opened, mapper, settings, observer, clock.now())?;
+    let machine = Machine::start(parts, opened, settings, observer, clock.now())?;
     let mut engine = Engine {
         machine,
         observer,
@@ -79,13 +85,14 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
         setup_seconds: wall(began).as_secs_f64(),
         cpu_s: spent.host.as_secs_f64(),
         idle_poll_cpu_s: spent.idle.as_secs_f64(),
+        device_cpu_s: spent.device.as_secs_f64(),
         counters,
     })
 }
 
 /// A machine at work.
 struct Engine<'a, N, T, R> {
-    machine: Machine<N, T, R>,
+    machine: Machine<'a, N, T, R>,
     observer: &'a Observer<'a>,
     clock: Clock,
     meter: Meter,
@@ -133,8 +140,13 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
                 self.look_around(now)?;
             }
             let done = self.clock.elapsed();
-            self.meter.round(done, done, progress.is_idle());
-            if progress.is_idle() {
+            let (moved, stepped) = match self.machine.cable {
+                Some(cable) => (cable.step(done), self.clock.elapsed()),
+                None => (0, done),
+            };
+            let idle = progress.is_idle() && moved == 0;
+            self.meter.round(done, stepped, idle);
+            if idle {
                 self.rest(now, until)?;
             } else {
                 self.machine.waiter.worked();
@@ -145,14 +157,23 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
     /// A round has found nothing: polls on, or sleeps until something happens or is due.
     fn rest(&mut self, now: Instant, until: Option<Instant>) -> Result<(), LiveError> {
         let Machine {
-            nic, stack, waiter, ..
+            nic,
+            stack,
+            waiter,
+            cable,
+            ..
         } = &mut self.machine;
         let deadlines = [stack.next_deadline(now), until, Some(self.next_look)];
-        let until = deadlines.into_iter().flatten().min().map(wall);
+        let due = cable.and_then(OnCable::next_event);
+        let until = deadlines.into_iter().flatten().map(wall).chain(due).min();
         let clock = self.clock;
-        let look = || !stack.poll(clock.now()).is_idle();
+        let look = || {
+            let moved = cable.map_or(0, |cable| cable.step(clock.elapsed()));
+            !stack.poll(clock.now()).is_idle() || moved > 0
+        };
+        let others = cable.map(OnCable::descriptor);
         let rest = waiter
-            .wait(nic, wall(now), until, &[], look)
+            .wait(nic, wall(now), until, others.as_slice(), look)
             .map_err(LiveError::Wait)?;
         if rest.slept {
             self.meter.skip_to(self.clock.elapsed());
@@ -172,6 +193,9 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
             return Err(LiveError::Removed {
                 cause: "its registers read as ones",
             });
+        }
+        if self.machine.cable.is_some_and(OnCable::is_gone) {
+            return Err(LiveError::CableGone);
         }
         if (self.observer.wanted_back)() {
             return Err(LiveError::Removed {

@@ -69,6 +69,11 @@ pub enum LiveError {
         /// How that showed.
         cause: &'static str,
     },
+    /// The other end of the cable into the kernel is gone.
+    #[error(
+        "the interface that the cable ends at was deleted while it was in use: make it again, and start over"
+    )]
+    CableGone,
     /// The system would not let the thread wait.
     #[error("{0}")]
     Wait(#[source] BusError),

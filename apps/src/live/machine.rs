@@ -1,14 +1,14 @@
 //! A NIC with a stack on it: how it is set up, started and stopped.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use pagewire_bus::{DmaMapper, Interrupt};
+use pagewire_bus::Interrupt;
 use pagewire_nic::idle::Waiter;
 use pagewire_nic::port::{Nic, NicConfig, NicError, Opened, RxQueue, SleepDelay, TxQueue};
 use pagewire_stack::{Instant, SetupError, Stack};
 
-use super::{Driver, LiveError, Notice, Observer, Settings, Waiting};
+use super::engine::{Parts, wall};
+use super::{Driver, LiveError, Notice, Observer, OnCable, Settings, Waiting};
 
 /// Descriptors of each ring.
 const DESCRIPTORS: u16 = 1024;
@@ -17,21 +17,32 @@ const DESCRIPTORS: u16 = 1024;
 const FLUSH: Duration = Duration::from_millis(100);
 
 /// A NIC with a stack on it.
-pub(super) struct Machine<N, T, R> {
+pub(super) struct Machine<'c, N, T, R> {
     pub(super) driver: Driver,
+    /// Where the device is one that somebody must step: its NIC and cable.
+    pub(super) cable: Option<&'c OnCable>,
     pub(super) nic: N,
     pub(super) stack: Stack<T, R>,
     pub(super) waiter: Waiter,
 }
 
+/// Receive buffers and their length in bytes where frames arrive, and where whole segments do: over a cable from the
+/// kernel.
+const FRAME_BUFFERS: (u16, u32) = (DESCRIPTORS, 2048);
+const SEGMENT_BUFFERS: (u16, u32) = (128, 16 << 10);
+
 /// The driver's settings.
-pub(super) fn nic_config(settings: &Settings) -> NicConfig {
+pub(super) fn nic_config(settings: &Settings, cable: Option<&OnCable>) -> NicConfig {
+    let coalesce = cable.is_some_and(|cable| cable.whole_segments);
+    let (rx_descriptors, rx_buffer) = if coalesce { SEGMENT_BUFFERS } else { FRAME_BUFFERS };
     NicConfig {
         tx_descriptors: DESCRIPTORS,
-        rx_descriptors: DESCRIPTORS,
+        rx_descriptors,
+        rx_buffer,
         // The stack gives each frame back in the round that took it.
-        rx_frames: DESCRIPTORS.into(),
+        rx_frames: rx_descriptors.into(),
         max_frame: u16::try_from(settings.stack.longest_frame()).unwrap_or(u16::MAX),
+        coalesce,
         ..NicConfig::default()
     }
 }
@@ -49,16 +60,20 @@ pub(super) fn explain(driver: Driver, error: NicError) -> LiveError {
     }
 }
 
-impl<N: Nic, T: TxQueue, R: RxQueue> Machine<N, T, R> {
+impl<'c, N: Nic, T: TxQueue, R: RxQueue> Machine<'c, N, T, R> {
     /// A stack on the first queue pair of an open NIC, and what wakes its thread.
     pub(super) fn start(
-        driver: Driver,
+        parts: Parts<'c>,
         opened: Opened<N, T, R>,
-        mapper: Arc<dyn DmaMapper>,
         settings: &Settings,
         observer: &Observer<'_>,
         now: Instant,
     ) -> Result<Self, LiveError> {
+        let Parts {
+            driver,
+            mapper,
+            cable,
+        } = parts;
         let Opened { mut nic, queues } = opened;
         let Some((tx, rx)) = queues.into_iter().next() else {
             return Err(LiveError::Memory {
@@ -81,6 +96,7 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Machine<N, T, R> {
         });
         Ok(Self {
             driver,
+            cable,
             nic,
             stack,
             waiter,
@@ -93,6 +109,9 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Machine<N, T, R> {
         loop {
             let now = clock();
             self.stack.poll(now);
+            if let Some(cable) = self.cable {
+                cable.step(wall(now));
+            }
             if self.stack.tx().posted() == 0 || now >= end {
                 return;
             }

@@ -1,7 +1,7 @@
 //! One machine on a network: a NIC, its driver, a stack, and one thing to do with them.
 //!
 //! Where [`transfer`](crate::transfer) builds both ends of a wire in this process, [`run`] builds one end, on any bus:
-//! VFIO for a NIC in a slot, the emulator in a test. Its life:
+//! VFIO for a NIC in a slot; [`run_on_cable`] builds it on an emulated NIC that is plugged into the kernel ([`OnCable`]). Its life:
 //!
 //! 1. the PCI id chooses the driver ([`Driver`]), which opens the NIC;
 //! 2. the link comes up and, where asked for, a DHCP server lends an address, each within a limit;
@@ -13,6 +13,7 @@
 //!
 //! Time is the clock on the wall, read here and nowhere below.
 
+mod cable;
 mod driver;
 mod engine;
 mod error;
@@ -32,6 +33,7 @@ use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::Fallback;
 use pagewire_stack::{Duration, Instant, Lease, Stack, StackConfig, State};
 
+pub use cable::OnCable;
 pub use driver::Driver;
 pub use error::LiveError;
 pub use outcome::{Counters, Outcome};
@@ -184,5 +186,20 @@ pub fn run<F: Function, A: Application>(
     application: &mut A,
     observer: &Observer<'_>,
 ) -> Result<Outcome, LiveError> {
-    driver::run(function, settings, application, observer)
+    driver::run(function, None, settings, application, observer)
+}
+
+/// Runs `application` on a machine whose NIC is emulated, and whose cable ends in the kernel. The calling thread does
+/// the NIC's work too.
+///
+/// # Errors
+/// See [`LiveError`]. The NIC is stopped and everything is freed by then.
+pub fn run_on_cable<A: Application>(
+    machine: &OnCable,
+    settings: &Settings,
+    application: &mut A,
+    observer: &Observer<'_>,
+) -> Result<Outcome, LiveError> {
+    let function = Arc::new(machine.nic().clone());
+    driver::run(function, Some(machine), settings, application, observer)
 }

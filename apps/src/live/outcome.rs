@@ -33,7 +33,7 @@ pub struct Counters {
 
 impl Counters {
     /// Reads a machine's counters, the NIC's registers among them.
-    pub(super) fn read<N: Nic, T: TxQueue, R: RxQueue>(machine: &mut Machine<N, T, R>) -> Self {
+    pub(super) fn read<N: Nic, T: TxQueue, R: RxQueue>(machine: &mut Machine<'_, N, T, R>) -> Self {
         Self {
             driver: machine.driver,
             interrupts: machine.waiter.has_interrupt(),
@@ -59,6 +59,9 @@ pub struct Outcome {
     pub cpu_s: f64,
     /// CPU seconds of those rounds.
     pub idle_poll_cpu_s: f64,
+    /// CPU seconds of the emulated device, and of what the kernel did with its packets meanwhile; 0 where the device is
+    /// real.
+    pub device_cpu_s: f64,
     /// What was counted up to the end.
     pub counters: Counters,
 }

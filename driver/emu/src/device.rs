@@ -340,7 +340,11 @@ impl Device {
             return 0;
         }
         engine.builder.pads = self.model.pads(self);
-        engine.run::<F>(&self.core, queue, live, &reach, inlet)
+        let packets = engine.run::<F>(&self.core, queue, live, &reach, inlet);
+        if engine.held_up {
+            self.rung.fetch_or(1 << number, Ordering::Release);
+        }
+        packets
     }
 
     /// The part of a receive batch that knows the family.

@@ -15,8 +15,12 @@
 //! single frames. Everything that delays, counts bits or flips them does so.
 
 use std::fmt::Debug;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
+use crate::memory;
 pub use crate::memory::{Piece, SourceFault};
 
 /// Which internet protocol a packet's layer 3 is.
@@ -156,6 +160,17 @@ impl<'a> WireFrame<'a> {
     }
 }
 
+impl WireFrame<'_> {
+    /// Writes the payload behind `heads` in one call, straight from the sender's memory. The heads are what the caller
+    /// sends in place of [`head`](Self::head).
+    ///
+    /// # Errors
+    /// What the system says; `EFAULT` where the sender's memory is gone.
+    pub(crate) fn write_to(&self, to: BorrowedFd<'_>, heads: &[&[u8]]) -> Result<usize, Errno> {
+        memory::write_out(to, heads, self.payload)
+    }
+}
+
 /// What became of a frame at an [`Inlet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -172,12 +187,21 @@ pub enum Delivery {
     SourceFault,
     /// A whole segment that this inlet takes only as single frames. Nothing was delivered.
     CutFirst,
+    /// The far end has no room now and will have some: the frame stays with the sender, who tries again. Nothing was
+    /// delivered, and nothing is lost.
+    Busy,
 }
 
 /// Where frames go in: for the time of one batch.
 pub trait Inlet {
     /// Takes one frame.
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery;
+
+    /// Whether the receiver has buffers for a packet of `len` bytes, or for the `frames` that it is cut into. Who can
+    /// hold a packet back asks first; a wire cannot.
+    fn has_room(&mut self, _frames: usize, _len: usize) -> bool {
+        true
+    }
 }
 
 /// The receiving side of a device.

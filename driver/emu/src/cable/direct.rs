@@ -64,7 +64,10 @@ impl Inlet for Through<'_, '_> {
     #[inline]
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery {
         let delivery = self.inlet.deliver(frame);
-        if matches!(delivery, Delivery::CutFirst | Delivery::SourceFault) {
+        if matches!(
+            delivery,
+            Delivery::CutFirst | Delivery::SourceFault | Delivery::Busy
+        ) {
             // Nothing was on the wire.
             return delivery;
         }
@@ -74,6 +77,11 @@ impl Inlet for Through<'_, '_> {
             recorder.record(frame);
         }
         delivery
+    }
+
+    #[inline]
+    fn has_room(&mut self, frames: usize, len: usize) -> bool {
+        self.inlet.has_room(frames, len)
     }
 }
 
@@ -115,6 +123,7 @@ mod tests {
             Delivery::NoBuffer,
             Delivery::SourceFault,
             Delivery::CutFirst,
+            Delivery::Busy,
         ];
         for answer in answers {
             port.answer(Answer::Always(answer));

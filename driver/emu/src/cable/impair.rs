@@ -71,7 +71,13 @@ impl Cable for Impaired {
         self.to.receive(&mut |inlet| {
             while let Some(flight) = line.pop_due(now) {
                 // Somebody may have flipped a bit: the receiver checks for itself.
-                count.arrived(inlet.deliver(&WireFrame::single(&flight.bytes, Checksums::Unverified)));
+                let delivery = inlet.deliver(&WireFrame::single(&flight.bytes, Checksums::Unverified));
+                if delivery == Delivery::Busy {
+                    line.due.push(flight);
+                    return;
+                }
+                count.arrived(delivery);
+                line.note_order(flight.number);
                 line.spare.push(flight.bytes);
                 delivered += 1;
             }
@@ -279,14 +285,17 @@ impl Line {
         if self.due.peek()?.due > now {
             return None;
         }
-        let flight = self.due.pop()?;
-        if flight.number < self.delivered_to {
+        self.due.pop()
+    }
+
+    /// A frame was delivered.
+    fn note_order(&mut self, number: u64) {
+        if number < self.delivered_to {
             // A duplicate right behind its original is in order.
-            self.counters.reordered += u64::from(flight.number + 1 < self.delivered_to);
+            self.counters.reordered += u64::from(number + 1 < self.delivered_to);
         } else {
-            self.delivered_to = flight.number + 1;
+            self.delivered_to = number + 1;
         }
-        Some(flight)
     }
 }
 

@@ -9,12 +9,14 @@
 //!   segments pass uncut where the receiver takes them.
 //! - `impair`: loses, duplicates, reorders, flips bits and delays, by the dice of a seed. It owns copies of
 //!   what is on its way, so segments are cut before they enter.
+//! - `kernel`: into this machine's own network stack, by a TAP or a packet socket.
 //! - `pcap`: writes down what enters a cable, before anything happens to it.
 //!
 //! Time comes with each call and chance from a seed: the same run twice is the same run.
 
 mod direct;
 mod impair;
+mod kernel;
 mod pcap;
 #[cfg(test)]
 mod testing;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+pub use kernel::{AttachError, Attachment};
 pub use pcap::PcapTap;
 
 use crate::wire::{Cable, Delivery, Port, WireCounters};
@@ -159,6 +162,8 @@ impl Batch {
             Delivery::Filtered | Delivery::BadLength | Delivery::SourceFault | Delivery::CutFirst => {
                 self.refused += 1;
             }
+            // It is where it was.
+            Delivery::Busy => {}
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Answer {
     Always(Delivery),
     /// Has buffers for so many.
     Buffers(usize),
+    /// The same, and says so to who asks.
+    Room(usize),
 }
 
 #[derive(Debug)]
@@ -63,8 +65,8 @@ impl Inlet for State {
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery {
         let delivery = match &mut self.answer {
             Answer::Always(delivery) => *delivery,
-            Answer::Buffers(0) => Delivery::NoBuffer,
-            Answer::Buffers(left) => {
+            Answer::Buffers(0) | Answer::Room(0) => Delivery::NoBuffer,
+            Answer::Buffers(left) | Answer::Room(left) => {
                 *left -= 1;
                 Delivery::Accepted
             }
@@ -77,6 +79,10 @@ impl Inlet for State {
             self.frames.push((frame.checksums(), bytes));
         }
         delivery
+    }
+
+    fn has_room(&mut self, frames: usize, _len: usize) -> bool {
+        !matches!(self.answer, Answer::Room(left) if left < frames)
     }
 }
 

@@ -10,9 +10,13 @@
     reason = "device DMA is a copy between raw pointers that the mapping table vouches for"
 )]
 
+use std::io;
 use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::io::Errno;
 
 use super::fault_guard::WatchRef;
 
@@ -101,6 +105,46 @@ impl<'t> Piece<'t> {
             _ => Ok(()),
         }
     }
+}
+
+/// Most ranges of memory that one packet is gathered from.
+const MAX_RANGES: usize = 64;
+
+/// Writes `heads` and then `pieces` to a descriptor, in one call: the kernel copies, from the pages that the pieces
+/// name. Pieces that lie behind each other are one range.
+///
+/// # Errors
+/// What the system says. `EFAULT`: a page under a piece is gone. `EINVAL`: more ranges than a packet may have.
+pub(crate) fn write_out(to: BorrowedFd<'_>, heads: &[&[u8]], pieces: &[Piece<'_>]) -> Result<usize, Errno> {
+    let nowhere = libc::iovec {
+        iov_base: ptr::null_mut(),
+        iov_len: 0,
+    };
+    let mut ranges = [nowhere; MAX_RANGES];
+    let mut used = 0;
+    let heads = heads.iter().map(|head| (head.as_ptr(), head.len()));
+    for (start, len) in heads.chain(
+        pieces
+            .iter()
+            .map(|piece| (piece.start.as_ptr().cast_const(), piece.len)),
+    ) {
+        if let Some(last) = ranges[..used].last_mut()
+            && last.iov_base.cast_const().wrapping_byte_add(last.iov_len) == start.cast()
+        {
+            last.iov_len += len;
+            continue;
+        }
+        *ranges.get_mut(used).ok_or(Errno::INVAL)? = libc::iovec {
+            iov_base: start.cast_mut().cast(),
+            iov_len: len,
+        };
+        used += 1;
+    }
+    // SAFETY: heads are live slices and pieces stay mapped and readable while they live (see `Piece::new`); the kernel
+    // only reads them, and answers EFAULT where a page has nothing behind it.
+    let written = unsafe { libc::writev(to.as_raw_fd(), ranges.as_ptr(), used as libc::c_int) };
+    usize::try_from(written)
+        .map_err(|_| Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))
 }
 
 /// Memory that the device may write: a receive buffer.

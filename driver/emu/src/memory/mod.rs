@@ -21,5 +21,5 @@ mod occupancy;
 mod view;
 
 pub use access::{Piece, SourceFault};
-pub(crate) use access::{Ring, Room};
+pub(crate) use access::{Ring, Room, write_out};
 pub(crate) use iommu::{Iommu, Reach, Refusal};

@@ -216,4 +216,22 @@ impl<F: Family> Inlet for Batch<'_, F> {
         }
         Delivery::Accepted
     }
+
+    /// Asks every queue that a packet may be steered to. A queue with all its descriptors free takes what it can:
+    /// there will never be more of them.
+    fn has_room(&mut self, frames: usize, len: usize) -> bool {
+        let steered = if self.state.rss.is_some() {
+            self.queues.len()
+        } else {
+            1
+        };
+        let queues = self.queues.iter().zip(&mut self.live).take(steered);
+        queues
+            .filter_map(|(queue, held)| held.get_or_insert_with(|| queue.live.read_recursive()).as_ref())
+            .all(|live| {
+                let free = live.distance(live.head(), live.tail());
+                let needed = frames.max(len.div_ceil(live.buffer_len.max(1) as usize));
+                free as usize >= needed || free + 1 == live.slots
+            })
+    }
 }

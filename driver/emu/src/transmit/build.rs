@@ -23,6 +23,8 @@ pub(crate) struct Builder {
     pub(super) spoiled: bool,
     /// Short frames are padded.
     pub(crate) pads: bool,
+    /// How many frames of the packet at hand the cable took before it was busy.
+    pub(super) passed: usize,
     /// Frames are put together here.
     buffer: Vec<u8>,
     /// A segment's headers, as software left them and as those of the whole.
@@ -110,8 +112,11 @@ impl Builder {
             }
         }
         let frame = &frame[..if self.pads { total.max(MIN_FRAME) } else { total }];
-        stats.count(frame.len(), frame);
-        Some(inlet.deliver(&WireFrame::single(frame, Checksums::Unverified)))
+        let delivery = inlet.deliver(&WireFrame::single(frame, Checksums::Unverified));
+        if delivery != Delivery::Busy {
+            stats.count(frame.len(), frame);
+        }
+        Some(delivery)
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are one packet's")]
@@ -130,7 +135,6 @@ impl Builder {
         if split_header(&mut self.header, pieces, header_len).is_err() {
             return Some(Delivery::SourceFault);
         }
-        stats.segmented += 1;
         let bad_header = |why: &SegmentError| {
             let place = batch.queue.place(first.descriptor);
             batch
@@ -145,7 +149,11 @@ impl Builder {
                 return bad_header(&why);
             }
             let delivery = inlet.deliver(&WireFrame::whole(&self.whole, pieces, *plan));
+            if delivery == Delivery::Busy {
+                return Some(delivery);
+            }
             if delivery != Delivery::CutFirst {
+                stats.segmented += 1;
                 stats.count(total, &self.whole);
                 return Some(delivery);
             }
@@ -156,17 +164,27 @@ impl Builder {
             Checksums::Unverified
         };
         let (mut last, pads) = (Delivery::Accepted, self.pads);
+        let (passed, mut number) = (&mut self.passed, 0);
         let cut = segment::cut(&self.header, pieces, plan, &mut self.buffer, |frame| {
+            number += 1;
+            if number <= *passed {
+                return true;
+            }
             let padded;
             let mut frame = frame;
             if pads && frame.len() < MIN_FRAME {
                 padded = pad(frame);
                 frame = &padded;
             }
-            stats.count(frame.len(), frame);
             last = inlet.deliver(&WireFrame::single(frame, checksums));
+            if last == Delivery::Busy {
+                return false;
+            }
+            *passed = number;
+            stats.count(frame.len(), frame);
             true
         });
+        stats.segmented += u64::from(last != Delivery::Busy);
         match cut {
             Ok(_) => Some(last),
             Err(SegmentError::Source(_)) => Some(Delivery::SourceFault),

@@ -63,6 +63,8 @@ pub(crate) struct Engine {
     pub(super) parts: Vec<Part>,
     reports: Vec<(u32, u64)>,
     pub(crate) stats: TxStats,
+    /// The cable had no room: what is published from the packet at hand on waits for the next batch.
+    pub(crate) held_up: bool,
 }
 
 /// A data descriptor of the packet at hand.
@@ -84,6 +86,7 @@ impl Engine {
     /// Forgets contexts: the queue was switched on.
     pub(crate) fn restart(&mut self) {
         self.builder.contexts = [None; 2];
+        self.builder.passed = 0;
     }
 
     /// Sends what is published at the moment of the call. Returns the number of packets.
@@ -96,6 +99,7 @@ impl Engine {
         inlet: &mut dyn Inlet,
     ) -> usize {
         let (start, tail) = (live.head(), live.tail());
+        self.held_up = false;
         if start == tail {
             return 0;
         }
@@ -149,7 +153,10 @@ impl Engine {
             };
             index = next;
             if ended {
-                self.send::<F>(&batch, &mut pieces, inlet);
+                if self.send::<F>(&batch, &mut pieces, inlet) == Some(Delivery::Busy) {
+                    self.held_up = true;
+                    return packets;
+                }
                 self.finish::<F>(&batch, &ring, index);
                 packets += 1;
             }
@@ -169,9 +176,9 @@ impl Engine {
         batch: &Batch<'r>,
         pieces: &mut Vec<crate::memory::Piece<'r>>,
         inlet: &mut dyn Inlet,
-    ) {
+    ) -> Option<Delivery> {
         if self.builder.spoiled {
-            return;
+            return None;
         }
         let outcome = self
             .builder
@@ -182,6 +189,7 @@ impl Engine {
                 .dma_faults
                 .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
+        outcome
     }
 
     /// The packet is over: its memory is free, its done bits are written.
@@ -199,6 +207,7 @@ impl Engine {
                 }
             }
         }
+        self.builder.passed = 0;
         live.retire(batch.reach, end, !self.reports.is_empty());
         for (index, word) in &self.reports {
             ring.store_second(*index, F::transmitted(*word));

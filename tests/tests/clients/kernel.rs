@@ -1,0 +1,107 @@
+//! The kernel's own TCP as the peer.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::thread;
+
+use pagewire::live::{Outcome, Pinging, Receiving, Sending};
+use pagewire::transfer::Mode;
+use pagewire_emu::Model;
+use pagewire_emu::cable::Impairments;
+
+use crate::machine::{Kept, file, run};
+use crate::network::{KERNEL, Network, OURS, v4, v6};
+
+const PORT: u16 = 5001;
+const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
+
+/// Sends `len` bytes to a receiver of the kernel; what arrives is what was sent.
+fn send(model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
+    let network = Network::with_tap(1500);
+    let (file, contents) = file(len);
+    let to = SocketAddr::new(to, PORT);
+    let listener = network.listen(to);
+    let mut sending = Sending::new(to.into(), file, len as u64, Mode::ZeroCopy);
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| {
+            let mut arrived = Vec::with_capacity(len);
+            listener.accept().unwrap().0.read_to_end(&mut arrived).unwrap();
+            arrived
+        });
+        let outcome = run(model, &network, wire, &mut sending).expect("the sender ends well");
+        assert!(
+            receiver.join().unwrap() == contents,
+            "what arrived is not what was sent"
+        );
+        outcome
+    })
+}
+
+/// Receives `len` bytes from a sender of the kernel.
+fn receive(model: Model, at: IpAddr, len: usize, wire: &Impairments) -> Outcome {
+    let network = Network::with_tap(1500);
+    let (_, contents) = file(len);
+    let mut kept = Kept::default();
+    let mut receiving = Receiving::new(PORT, &mut kept);
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut stream = network.connect(SocketAddr::new(at, PORT));
+            stream.write_all(&contents).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            // Until we have closed as well.
+            let _ = stream.read(&mut [0]);
+        });
+        run(model, &network, wire, &mut receiving).expect("the receiver ends well")
+    });
+    assert!(kept.0 == contents, "what arrived is not what was sent");
+    outcome
+}
+
+pub(crate) fn a_file_arrives_at_a_kernel_receiver() {
+    for model in MODELS {
+        let outcome = send(model, v4(KERNEL), 64 << 20, &Impairments::none());
+        assert_eq!(outcome.counters.stack.payload_bytes_copied, 0, "{model:?}");
+        // Segments went whole: each as one packet to the kernel.
+        assert!(outcome.counters.nic.tx_packets < 5_000, "{model:?}: {outcome:?}");
+        assert_eq!(
+            outcome.counters.stack.retransmitted_bytes, 0,
+            "{model:?}: {outcome:?}"
+        );
+    }
+}
+
+pub(crate) fn a_kernel_sender_reaches_us() {
+    for model in MODELS {
+        let outcome = receive(model, v4(OURS), 64 << 20, &Impairments::none());
+        assert_eq!(outcome.counters.nic.rx_missed, 0, "{model:?}: {outcome:?}");
+        assert!(outcome.counters.nic.rx_packets < 10_000, "{model:?}: {outcome:?}");
+    }
+}
+
+pub(crate) fn lost_frames_are_made_good_both_ways() {
+    for loss in [0.001, 0.01] {
+        let wire = Impairments {
+            loss,
+            seed: 4,
+            ..Impairments::none()
+        };
+        let outcome = send(Model::Ixgbe, v4(KERNEL), 4 << 20, &wire);
+        assert!(outcome.counters.stack.retransmitted_bytes > 0, "nothing was lost");
+        receive(Model::Ixgbe, v4(OURS), 4 << 20, &wire);
+    }
+}
+
+pub(crate) fn ipv6_works_both_ways() {
+    send(Model::Ixgbe, v6(KERNEL), 16 << 20, &Impairments::none());
+    receive(Model::Ixgbe, v6(OURS), 16 << 20, &Impairments::none());
+}
+
+pub(crate) fn each_answers_the_others_echo_requests() {
+    for kernel in [v4(KERNEL), v6(KERNEL)] {
+        let network = Network::with_tap(1500);
+        let mut replied = |_: &_| {};
+        let mut pinging = Pinging::new(kernel.into(), 2, 1000, &mut replied);
+        run(Model::Ixgbe, &network, &Impairments::none(), &mut pinging).expect("the kernel answers");
+        assert_eq!(pinging.received(), 2, "{kernel}");
+    }
+}

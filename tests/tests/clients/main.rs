@@ -1,0 +1,50 @@
+//! Clients that are not ours: this machine's own kernel, and what people use, against `pagewire` over a cable.
+//!
+//! Each test has a network namespace of its own, with a TAP in it whose cable ends in a pagewire machine ([`network`]). Where
+//! there is no root, all of them run in a user namespace, which a process enters before it has threads: hence a harness
+//! of its own. A test is a function, and its name stands in [`main`].
+//!
+//! Where the kernel allows none of this, the tests say "skipped" and why. With `PAGEWIRE_CLIENTS=required` in the
+//! environment that is a failure.
+
+mod kernel;
+mod machine;
+mod network;
+
+use std::env;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use pagewire_netns::enter_user_namespace;
+
+/// Trials by the names of their functions.
+macro_rules! trials {
+    ($($module:ident :: { $($test:ident),* $(,)? }),* $(,)?) => {
+        vec![$($(
+            Trial::test(concat!(stringify!($module), "::", stringify!($test)), || {
+                $module::$test();
+                Ok(())
+            }),
+        )*)*]
+    };
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if let Err(why) = enter_user_namespace()
+        .map_err(|why| why.to_string())
+        .and_then(|()| network::possible())
+    {
+        assert_ne!(env::var("PAGEWIRE_CLIENTS").as_deref(), Ok("required"), "{why}");
+        println!("skipped: {why}");
+        return ExitCode::SUCCESS;
+    }
+    let trials = trials![kernel::{
+        a_file_arrives_at_a_kernel_receiver,
+        a_kernel_sender_reaches_us,
+        lost_frames_are_made_good_both_ways,
+        ipv6_works_both_ways,
+        each_answers_the_others_echo_requests,
+    }];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
