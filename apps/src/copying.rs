@@ -13,17 +13,28 @@ pub(crate) struct Copying {
     file: File,
     next: u64,
     len: u64,
+    reads: u64,
 }
 
 impl Copying {
     /// The first `len` bytes of `file`.
     pub(crate) fn new(file: File, len: u64) -> Self {
-        Self { file, next: 0, len }
+        Self {
+            file,
+            next: 0,
+            len,
+            reads: 0,
+        }
     }
 
     /// How many bytes were read so far.
     pub(crate) fn read(&self) -> u64 {
         self.next
+    }
+
+    /// How many calls that took.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads
     }
 
     /// Reads as much as the ring of `connection` has room for, and counts it. Returns whether that was the last.
@@ -40,6 +51,7 @@ impl Copying {
         while self.next < self.len {
             let written = stack.write(connection, |ring| {
                 let len = (ring.len() as u64).min(self.len - self.next) as usize;
+                self.reads += 1;
                 match self.file.read_at(&mut ring[..len], self.next) {
                     Ok(0) => {
                         failure = Some(format!("it now ends at byte {}", self.next));

@@ -5,7 +5,6 @@
 
 mod by_reference;
 mod copying;
-pub mod cpu;
 pub mod live;
 mod meter;
 pub mod serve;

@@ -1,8 +1,8 @@
-//! What a thread's CPU time was spent on.
+//! What a thread's CPU time was spent on, and how often it rested.
 
 use std::time::Duration;
 
-use crate::cpu::thread_time;
+use pagewire_cost::{Switches, switches, thread_time};
 
 /// CPU time of one thread, by what it was spent on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,6 +13,10 @@ pub(crate) struct Spent {
     pub(crate) device: Duration,
     /// Rounds that found nothing to do.
     pub(crate) idle: Duration,
+    /// How often it slept, or offered its core to others.
+    pub(crate) rests: u64,
+    /// How often it gave up its core, or had to.
+    pub(crate) switches: Switches,
 }
 
 /// Tells how the thread's CPU time divides. Asking for CPU time is a system call, too dear for each round: the
@@ -21,6 +25,7 @@ pub(crate) struct Meter {
     cpu: Duration,
     wall: Spent,
     last: Duration,
+    switches: Switches,
 }
 
 impl Meter {
@@ -30,6 +35,7 @@ impl Meter {
             cpu: thread_time(),
             wall: Spent::default(),
             last: now,
+            switches: switches(),
         }
     }
 
@@ -46,13 +52,20 @@ impl Meter {
 
     /// The thread has slept until `now`: that took no CPU time.
     pub(crate) fn skip_to(&mut self, now: Duration) {
+        self.wall.rests += 1;
         self.last = now;
     }
 
     /// What it was spent on so far.
     pub(crate) fn spent(&self) -> Spent {
         let cpu = thread_time().saturating_sub(self.cpu);
-        let Spent { host, device, idle } = self.wall;
+        let Spent {
+            host,
+            device,
+            idle,
+            rests,
+            ..
+        } = self.wall;
         let wall = (host + device + idle).as_secs_f64();
         let share = |part: Duration| {
             if wall > 0.0 {
@@ -65,6 +78,8 @@ impl Meter {
             host: share(host),
             device: share(device),
             idle: share(idle),
+            rests,
+            switches: switches().since(self.switches),
         }
     }
 }

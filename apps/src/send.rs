@@ -161,6 +161,7 @@ fn transfer(
         impairments: setup.impairments,
         virtual_time: arguments.virtual_time,
         sanitizer: setup.sanitizer,
+        spinning_receiver: false,
         pcap,
     };
     tracing::info!(

@@ -53,6 +53,7 @@ fn send(file: &File, len: u64, impairments: Impairments, virtual_time: bool) -> 
         impairments,
         virtual_time,
         sanitizer: SanitizerLevel::On,
+        spinning_receiver: false,
         pcap: None,
     };
     let mut sink = Hash(XxHash3_128::new());

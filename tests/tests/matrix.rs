@@ -85,6 +85,7 @@ fn run(
         },
         virtual_time: true,
         sanitizer: SanitizerLevel::Full,
+        spinning_receiver: false,
         pcap: Some(pcap.try_clone().unwrap()),
     };
     let mut witness = Witness {

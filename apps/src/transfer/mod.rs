@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use pagewire_cost::{Total, thread_time};
 use pagewire_emu::cable::{Impairments as WireFaults, PcapTap};
 use pagewire_nic::port::TxQueue;
 use pagewire_stack::Instant;
@@ -101,6 +102,8 @@ pub struct Plan {
     pub virtual_time: bool,
     /// How closely the device watches the driver.
     pub sanitizer: SanitizerLevel,
+    /// Whether the receiver's thread never rests, whatever it waits for.
+    pub spinning_receiver: bool,
     /// Where to record the frames: created, empty and open for writing.
     pub pcap: Option<File>,
 }
@@ -130,6 +133,18 @@ pub struct Outcome {
     pub device_cpu_s: f64,
     /// CPU seconds of the receiver: driver, stack and sink.
     pub receiver_cpu_s: f64,
+    /// CPU seconds of everybody meanwhile, the kernel's part included.
+    pub total_cpu_s: f64,
+    /// CPU seconds of what came before: see `setup_seconds`.
+    pub setup_cpu_s: f64,
+    /// How often the sender's thread gave up its core, or had to.
+    pub sender_switches: u64,
+    /// How often the receiver's did.
+    pub receiver_switches: u64,
+    /// System calls of the sender's thread: its rests, and reads of the file where it is copied.
+    pub sender_system_calls: u64,
+    /// System calls of the receiver's: its rests.
+    pub receiver_system_calls: u64,
     /// Payload bytes that the sender's CPU copied, counted where a copy is made.
     pub payload_bytes_copied: u64,
     /// Segmentation requests handed to the sender's NIC.
@@ -240,6 +255,7 @@ fn run_on<F: Family>(
     stop: &AtomicBool,
 ) -> Result<Outcome, TransferError> {
     let setup = realtime::Clock::start();
+    let setup_cpu = thread_time();
     let devices = [
         Machine::<F>::device(&plan, End::Sender),
         Machine::<F>::device(&plan, End::Receiver),
@@ -262,14 +278,19 @@ fn run_on<F: Family>(
     let mut sender = Sender::start(Machine::<F>::start(sending, &plan, End::Sender, start)?, &plan)?;
     devices[0].warm_up();
     let setup_seconds = setup.elapsed().as_secs_f64();
+    let setup_cpu = thread_time().saturating_sub(setup_cpu);
 
+    let total_cpu = Total::now();
     let mut outcome = if plan.virtual_time {
         simulate(&mut sender, &mut receiver, stop)?
     } else {
-        on_two_threads(&mut sender, &mut receiver, stop)?
+        on_two_threads(&mut sender, &mut receiver, plan.spinning_receiver, stop)?
     };
+    outcome.total_cpu_s = Total::now().since(total_cpu).as_secs_f64();
     sender.tell_fallbacks();
     outcome.setup_seconds = setup_seconds;
+    outcome.setup_cpu_s = setup_cpu.as_secs_f64();
+    outcome.sender_system_calls += sender.reads;
     outcome.bytes_received = progress.load(Ordering::Relaxed);
     let counters = sender.machine.stack.counters();
     let queue = sender.machine.stack.tx().counters();
@@ -329,6 +350,7 @@ impl Plan {
 fn on_two_threads<F: Family>(
     sender: &mut Sender<F>,
     receiver: &mut Receiver<'_, F>,
+    spinning_receiver: bool,
     stop: &AtomicBool,
 ) -> Result<Outcome, TransferError> {
     let shared = realtime::Shared::default();
@@ -340,7 +362,7 @@ fn on_two_threads<F: Family>(
             .map_err(|cause| TransferError::Memory {
                 cause: format!("no thread for the sender: {cause}"),
             })?;
-        let received = realtime::receive(receiver, clock, &shared, stop);
+        let received = realtime::receive(receiver, spinning_receiver, clock, &shared, stop);
         let seconds = clock.elapsed().as_secs_f64();
         let sent = sending
             .join()
@@ -378,6 +400,10 @@ fn costs(seconds: f64, sender: Spent, receiver: Spent) -> Outcome {
         idle_poll_cpu_s: sender.idle.as_secs_f64(),
         device_cpu_s: (sender.device + receiver.device).as_secs_f64(),
         receiver_cpu_s: receiver.host.as_secs_f64(),
+        sender_switches: sender.switches.all(),
+        receiver_switches: receiver.switches.all(),
+        sender_system_calls: sender.rests,
+        receiver_system_calls: receiver.rests,
         ..Outcome::default()
     }
 }

@@ -55,22 +55,29 @@ pub(super) struct Shared {
 
 /// Waits a little longer the longer nothing happens.
 #[derive(Default)]
-struct Backoff(u32);
+struct Backoff {
+    idle_rounds: u32,
+    spins_for_ever: bool,
+}
 
 impl Backoff {
     /// Returns whether the thread has slept.
     fn idle(&mut self) -> bool {
-        self.0 = self.0.saturating_add(1);
-        match self.0 {
+        self.idle_rounds = self.idle_rounds.saturating_add(1);
+        if self.spins_for_ever {
+            std::hint::spin_loop();
+            return false;
+        }
+        match self.idle_rounds {
             0..SPIN_ROUNDS => std::hint::spin_loop(),
             SPIN_ROUNDS..YIELD_ROUNDS => std::thread::yield_now(),
             _ => std::thread::sleep(NAP),
         }
-        self.0 >= SPIN_ROUNDS
+        self.idle_rounds >= SPIN_ROUNDS
     }
 
     fn busy(&mut self) {
-        self.0 = 0;
+        self.idle_rounds = 0;
     }
 }
 
@@ -137,15 +144,16 @@ fn send_until_done<F: Family>(
     }
 }
 
-/// Runs the receiver until the stream has ended.
+/// Runs the receiver until the stream has ended; it never rests where it is told to spin.
 pub(super) fn receive<F: Family>(
     receiver: &mut Receiver<'_, F>,
+    spinning: bool,
     clock: Clock,
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
     let mut meter = Meter::start(clock.elapsed());
-    let result = receive_until_done(receiver, clock, shared, stop, &mut meter);
+    let result = receive_until_done(receiver, spinning, clock, shared, stop, &mut meter);
     let spent = meter.spent();
     match result {
         Ok(()) => shared.received.store(true, Ordering::Release),
@@ -161,12 +169,16 @@ pub(super) fn receive<F: Family>(
 
 fn receive_until_done<F: Family>(
     receiver: &mut Receiver<'_, F>,
+    spinning: bool,
     clock: Clock,
     shared: &Shared,
     stop: &AtomicBool,
     meter: &mut Meter,
 ) -> Result<(), TransferError> {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff {
+        spins_for_ever: spinning,
+        ..Backoff::default()
+    };
     let mut last_arrival = WallDuration::ZERO;
     let mut elapsed = clock.elapsed();
     loop {

@@ -14,6 +14,8 @@ pub(super) struct Sender<F: Family> {
     declared: u64,
     /// For a copying sender: what is still to be read.
     copying: Option<Copying>,
+    /// System calls that reading it took.
+    pub(super) reads: u64,
 }
 
 impl<F: Family> Sender<F> {
@@ -51,6 +53,7 @@ impl<F: Family> Sender<F> {
             connection,
             declared: plan.declared_len,
             copying,
+            reads: 0,
         };
         sender.tell_fallbacks();
         Ok(sender)
@@ -103,7 +106,9 @@ impl<F: Family> Sender<F> {
         let Some(copying) = &mut self.copying else {
             return Ok(());
         };
-        match copying.fill(&mut self.machine.stack, self.connection) {
+        let filled = copying.fill(&mut self.machine.stack, self.connection);
+        self.reads = copying.reads();
+        match filled {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(cause) => return Err(TransferError::Source { cause }),

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as WallDuration;
 
+use pagewire_cost::thread_time;
 use pagewire_stack::Instant;
 
 use super::machine::Family;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::{STALL, TRUNCATED, TransferError};
-use crate::cpu::thread_time;
 use crate::meter::Spent;
 
 /// What a round in which something happened takes on the simulated clock.

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use pagewire::cpu::thread_time;
 use pagewire::live::{LiveError, Settings, Waiting};
+use pagewire_cost::thread_time;
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
 

@@ -8,7 +8,6 @@
 //!
 //! Copies and system calls are counted where they are made: `send` has a file for each family of methods.
 
-mod cost;
 mod ends;
 mod mapped;
 mod measure;
@@ -17,7 +16,6 @@ mod receive;
 mod residency;
 mod send;
 
-pub use cost::{Switches, Total, switches, thread_time};
 pub use ends::Ends;
 pub use measure::{Inspect, Measured, run};
 pub use method::{Method, MethodError};

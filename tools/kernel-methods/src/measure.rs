@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cost::{Switches, Total, switches, thread_time};
+use pagewire_cost::{Switches, Total, switches, thread_time};
+
 use crate::ends::{Accepting, Connecting};
 use crate::receive::{self, Receiver, Taken, receive};
 use crate::send::{Outgoing, Sent, send};

@@ -1,4 +1,4 @@
-//! What a run has cost: CPU time of a thread and of everybody, and how often a thread gave up its core.
+//! What work has cost: CPU time of a thread and of everybody, and how often a thread gave up its core.
 
 use std::fs;
 use std::path::PathBuf;
@@ -103,6 +103,24 @@ pub fn switches() -> Switches {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn sleep_costs_no_cpu_and_work_does() {
+        let before = thread_time();
+        std::thread::sleep(Duration::from_millis(50));
+        let slept = thread_time() - before;
+        assert!(slept < Duration::from_millis(25), "{slept:?}");
+
+        let wall = Instant::now();
+        let before = thread_time();
+        let mut sum = 0u64;
+        // Bounded by wall time, so that a stalled clock fails the test instead of hanging it.
+        while thread_time() - before < Duration::from_millis(5) && wall.elapsed() < Duration::from_secs(10) {
+            sum = std::hint::black_box(sum.wrapping_mul(31) + 1);
+        }
+        assert!(thread_time() - before >= Duration::from_millis(5));
+    }
 
     #[test]
     fn a_thread_that_sleeps_gives_up_its_core() {
