@@ -2,10 +2,11 @@
 //!
 //! `arguments` says what may be asked, `send` does it: `input`, `output` and `capture` open the files, `transfer`
 //! carries the bytes, `hash` proves them, `report` and `summary` tell what it cost. `admin` has the commands that make a
-//! machine ready for real NICs, `network` those that drive one, and `stats` shows what those count. Every failure ends here, as one sentence and an exit code.
+//! machine ready for real NICs, `network` those that drive one, `bench` measures every way to send, and `stats` shows what those count. Every failure ends here, as one sentence and an exit code.
 
 mod admin;
 mod arguments;
+mod bench;
 mod capture;
 mod counts;
 mod hash;
@@ -81,6 +82,10 @@ fn dispatch(arguments: Arguments) -> u8 {
             }),
             Err(complaint) => complain_with(WRONG_USAGE, &complaint),
         },
+        Command::Bench(arguments) => {
+            bench::enter_own_networks();
+            until_interrupted(|interrupt| conclude(bench::run(&arguments, interrupt), interrupt))
+        }
         Command::Stats(arguments) => {
             until_interrupted(|interrupt| conclude(stats::run(&arguments, interrupt), interrupt))
         }

@@ -2,6 +2,7 @@
 //! file of its own.
 
 mod admin;
+mod bench;
 mod network;
 mod random;
 mod send;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use admin::{BindArguments, DoctorArguments, ListArguments, UnbindArguments};
+pub(crate) use bench::BenchArguments;
 pub(crate) use send::{InSlotSend, SendArguments, Switch, Way};
 pub(crate) use slot::{PingArguments, RecvArguments, StatsArguments};
 
@@ -23,6 +25,7 @@ Examples:
   pagewire recv --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --listen 5001 --output FILE
                                                receive a file
   pagewire send --help                         every option, with examples
+  pagewire bench --quick                       how fast the kernel's ways to send a file are here, and ours
   pagewire doctor                              what this machine lacks for real NICs
   pagewire list                                its NICs, and how to use each
   pagewire completions bash > pagewire.bash    completions for your shell
@@ -60,6 +63,10 @@ pub(crate) enum Command {
     /// Ask a host for echoes, over a NIC in a slot
     #[command(after_help = slot::PING_EXAMPLES)]
     Ping(PingArguments),
+
+    /// Measure every way to send a file, the kernel's and ours, in one run
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(BenchArguments),
 
     /// Show what a running pagewire has counted on its NIC
     #[command(after_help = slot::STATS_EXAMPLES)]

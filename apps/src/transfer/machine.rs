@@ -196,7 +196,7 @@ fn nic_config(plan: &Plan, end: End) -> NicConfig {
 
 impl Plan {
     /// Bytes in flight at most: no more than the receiver has buffers for, so that none is missed.
-    fn in_flight(&self) -> usize {
+    pub(super) fn in_flight(&self) -> usize {
         if self.takes_whole_segments() {
             return IN_FLIGHT;
         }

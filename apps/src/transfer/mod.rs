@@ -145,6 +145,8 @@ pub struct Outcome {
     pub sender_system_calls: u64,
     /// System calls of the receiver's: its rests.
     pub receiver_system_calls: u64,
+    /// Bytes that may be in flight.
+    pub in_flight_limit: u64,
     /// Payload bytes that the sender's CPU copied, counted where a copy is made.
     pub payload_bytes_copied: u64,
     /// Segmentation requests handed to the sender's NIC.
@@ -289,6 +291,7 @@ fn run_on<F: Family>(
     outcome.total_cpu_s = Total::now().since(total_cpu).as_secs_f64();
     sender.tell_fallbacks();
     outcome.setup_seconds = setup_seconds;
+    outcome.in_flight_limit = plan.in_flight() as u64;
     outcome.setup_cpu_s = setup_cpu.as_secs_f64();
     outcome.sender_system_calls += sender.reads;
     outcome.bytes_received = progress.load(Ordering::Relaxed);

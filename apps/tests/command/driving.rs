@@ -122,7 +122,7 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// A `pagewire send -v` that runs beside the test.
+/// A `pagewire -v` that runs beside the test.
 pub(crate) struct Running {
     pub(crate) child: Child,
     lines: Receiver<String>,
@@ -130,12 +130,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// `pagewire -v send`.
     pub(crate) fn start(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        Self::of("send", words)
+    }
+
+    /// `pagewire -v` with another command.
+    pub(crate) fn of(name: &str, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pagewire"));
-        command
-            .args(["-v", "send"])
-            .args(words)
-            .env_remove("PAGEWIRE_LOG");
+        command.args(["-v", name]).args(words).env_remove("PAGEWIRE_LOG");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

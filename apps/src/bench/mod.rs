@@ -1,0 +1,247 @@
+//! `pagewire bench`: the same file, sent in every way there is, in one interleaved run.
+//!
+//! 1. The file, or one that is made, is brought to each length that is asked for ([`subject`]); networks are made ([`paths`]).
+//! 2. Each case is run once for its proof: what arrives is hashed, and nothing is measured. What cannot be measured here is
+//!    noted with its reason, and left out.
+//! 3. The rounds: each case has its turn in each of them ([`course`]), in one order and then in the other, so that a machine that
+//!    grows slower under way is unkind to all alike.
+//! 4. Medians and extremes ([`row`]) are printed as tables ([`table`]) or JSON.
+
+mod case;
+mod course;
+mod error;
+mod paths;
+mod report;
+mod row;
+mod sample;
+mod subject;
+mod table;
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::arguments::BenchArguments;
+use crate::input::Input;
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::report::print;
+use crate::summary::count;
+
+pub(crate) use case::{Cache, Choice, Path, Way};
+pub(crate) use error::BenchError;
+
+use case::Case;
+use course::{Course, Missed};
+use paths::Paths;
+use report::{BenchReport, NotAvailable};
+use row::Row;
+use sample::Sample;
+use subject::{Origin, Subject};
+
+/// Lengths that are sent if nobody asks for others.
+const LENGTHS: [u64; 6] = [4 << 10, 64 << 10, 1 << 20, 16 << 20, 256 << 20, subject::LONGEST];
+
+/// What is made for a quick run, and when nothing more is begun there.
+const QUICK_LENGTH: u64 = 256 << 20;
+const QUICK_LIMIT: Duration = Duration::from_secs(40);
+
+/// Sees to it that networks can be made. Belongs at the beginning, before there are threads; where it cannot be, each path that
+/// needs a network says so by itself.
+pub(crate) fn enter_own_networks() {
+    if let Err(error) = pagewire_netns::enter_user_namespace() {
+        tracing::info!("no networks of our own: {error}");
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &BenchArguments, interrupt: &Interrupt) -> Result<(), BenchError> {
+    let done = measure(arguments, interrupt);
+    // Whatever else went wrong after a signal, the signal is the reason.
+    if interrupt.raised() {
+        Err(BenchError::Interrupted)
+    } else {
+        done
+    }
+}
+
+fn measure(arguments: &BenchArguments, interrupt: &Interrupt) -> Result<(), BenchError> {
+    let began = Instant::now();
+    let origin = match &arguments.file {
+        Some(path) => Origin::Given(Input::open(path)?),
+        None => Origin::Made,
+    };
+    let lengths = lengths(arguments, &origin)?;
+    let cases = arguments.choice().cases(&lengths);
+    if cases.is_empty() {
+        return Err(BenchError::NothingToMeasure);
+    }
+    let page = match &arguments.html {
+        Some(path) => {
+            let input = match &origin {
+                Origin::Given(input) => Some(&input.before),
+                Origin::Made => None,
+            };
+            Some(Output::open(path, input, 0, interrupt)?)
+        }
+        None => None,
+    };
+    if arguments.json && page.as_ref().is_some_and(Output::shares_stdout) {
+        return Err(BenchError::JsonAmongHtml);
+    }
+
+    let subjects = lengths.iter().map(|&bytes| origin.subject(bytes, interrupt));
+    let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
+    let wanted: Vec<Path> = cases.iter().map(|case| case.path).collect();
+    let paths = Paths::new(&wanted);
+    let course = Course {
+        paths: &paths,
+        interrupt,
+    };
+    let mut rounds = Rounds {
+        course,
+        subjects,
+        runners: cases.into_iter().map(Runner::new).collect(),
+        count: arguments.rounds(),
+        deadline: arguments.quick.then(|| began + QUICK_LIMIT),
+    };
+    rounds.run()?;
+
+    let to_stderr = page.as_ref().is_some_and(Output::shares_stdout);
+    let report = rounds.report(&origin)?;
+    print(&report, &report, arguments.json, to_stderr).map_err(BenchError::Print)
+}
+
+/// The lengths of the files: those asked for, or all that the file is long enough for, and its own.
+fn lengths(arguments: &BenchArguments, origin: &Origin) -> Result<Vec<u64>, BenchError> {
+    let longest = origin.longest();
+    if longest == 0 {
+        return Err(BenchError::Empty { path: origin.name() });
+    }
+    if let Some(&size) = arguments.size.iter().find(|size| **size > longest) {
+        return Err(BenchError::TooShort {
+            path: origin.name(),
+            size,
+            bytes: longest,
+        });
+    }
+    let mut lengths = match (arguments.size.as_slice(), arguments.quick, origin) {
+        ([], true, Origin::Made) => vec![QUICK_LENGTH],
+        ([], true, Origin::Given(_)) => vec![longest],
+        ([], false, _) => {
+            let shorter = LENGTHS.into_iter().filter(|length| *length < longest);
+            shorter.chain([longest]).collect()
+        }
+        (sizes, ..) => sizes.to_vec(),
+    };
+    lengths.sort_unstable();
+    lengths.dedup();
+    Ok(lengths)
+}
+
+/// A case with what its runs have shown.
+struct Runner {
+    case: Case,
+    samples: Vec<Sample>,
+    /// Why there will be no more.
+    missed: Option<String>,
+}
+
+impl Runner {
+    fn new(case: Case) -> Self {
+        Self {
+            case,
+            samples: Vec::new(),
+            missed: None,
+        }
+    }
+}
+
+/// All cases, in turn.
+struct Rounds<'a> {
+    course: Course<'a>,
+    subjects: Vec<Subject>,
+    runners: Vec<Runner>,
+    count: u32,
+    deadline: Option<Instant>,
+}
+
+impl Rounds<'_> {
+    fn run(&mut self) -> Result<(), BenchError> {
+        let once: u64 = self.runners.iter().map(|runner| runner.case.bytes).sum();
+        let each: u64 = self
+            .runners
+            .iter()
+            .map(|runner| runner.case.bytes * runner.case.repeats())
+            .sum();
+        tracing::info!("measuring {}", count(self.runners.len() as u64, "case"));
+        let progress = Progress::begin("measuring", Some(once + each * u64::from(self.count)));
+        let done = |bytes| progress.counter().fetch_add(bytes, Ordering::Relaxed);
+        for runner in &mut self.runners {
+            let case = runner.case;
+            let proven = self.course.prove(case, subject(&self.subjects, case));
+            runner.missed = missed(proven)?.err();
+            done(case.bytes);
+        }
+        for round in 0..self.count {
+            let mut turns: Vec<&mut Runner> = self.runners.iter_mut().collect();
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for runner in turns {
+                let case = runner.case;
+                if round > 0 && self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                    tracing::info!(
+                        "no time for what is left of round {} of {}",
+                        round + 1,
+                        self.count
+                    );
+                    return Ok(());
+                }
+                for _ in 0..case.repeats() {
+                    if runner.missed.is_some() {
+                        break;
+                    }
+                    match missed(self.course.measure(case, subject(&self.subjects, case)))? {
+                        Ok(sample) => runner.samples.push(sample),
+                        Err(why) => runner.missed = Some(why),
+                    }
+                }
+                done(case.bytes * case.repeats());
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, origin: &Origin) -> Result<BenchReport, BenchError> {
+        let (missing, there): (Vec<&Runner>, Vec<&Runner>) =
+            self.runners.iter().partition(|runner| runner.missed.is_some());
+        let missing = missing.iter().map(|runner| {
+            let why = runner.missed.clone().unwrap_or_default();
+            NotAvailable::new(runner.case, why)
+        });
+        let missing: Vec<NotAvailable> = missing.collect();
+        if let (true, Some(first)) = (there.is_empty(), missing.first()) {
+            let why = first.why.clone();
+            return Err(BenchError::NothingMeasured { why });
+        }
+        let rows = there.iter().map(|runner| Row::of(runner.case, &runner.samples));
+        Ok(BenchReport::new(origin.name(), rows.collect(), missing))
+    }
+}
+
+/// What cannot be measured is one thing, what ends the bench another.
+fn missed<T>(result: Result<T, Missed>) -> Result<Result<T, String>, BenchError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Missed::NotAvailable(why)) => Ok(Err(why)),
+        Err(Missed::Ends(error)) => Err(error),
+    }
+}
+
+fn subject(subjects: &[Subject], case: Case) -> &Subject {
+    subjects
+        .iter()
+        .find(|subject| subject.bytes == case.bytes)
+        .expect("there is a subject of each case's length")
+}

@@ -1,0 +1,72 @@
+//! The ways between two sockets of the kernel: its loopback, and a pair of virtual Ethernet devices between two networks
+//! of our own, which go when they are dropped.
+
+use std::net::IpAddr;
+
+use pagewire_kernel_methods::Ends;
+use pagewire_netns::{Namespace, NetnsError};
+
+use super::case::{Path, Way};
+
+/// Addresses of the two ends of a pair whose devices gather, and of one whose do not.
+const GATHERING: [[u8; 4]; 2] = [[10, 99, 0, 1], [10, 99, 0, 2]];
+const LINEAR: [[u8; 4]; 2] = [[10, 99, 1, 1], [10, 99, 1, 2]];
+
+/// Two networks on two cables.
+#[derive(Debug)]
+struct Veth {
+    near: Namespace,
+    far: Namespace,
+}
+
+impl Veth {
+    fn new() -> Result<Self, NetnsError> {
+        let (near, far) = (Namespace::new()?, Namespace::new()?);
+        for (here, there, addresses) in [("gathering", "gathered", GATHERING), ("linear", "lined", LINEAR)] {
+            near.veth(here, &far, there)?;
+            for (network, name, address) in [(&near, here, addresses[0]), (&far, there, addresses[1])] {
+                network.address(name, IpAddr::from(address), 24)?;
+                network.up(name)?;
+            }
+        }
+        near.scatter_gather("linear", false)?;
+        far.scatter_gather("lined", false)?;
+        Ok(Self { near, far })
+    }
+
+    fn ends(&self, [_, far]: [[u8; 4]; 2]) -> std::io::Result<Ends> {
+        let to = IpAddr::from(far);
+        let listener = self.far.run(|| Ends::listen(to))?;
+        let socket = self.near.run(|| Ends::socket(to))?;
+        Ends::new(listener, socket)
+    }
+}
+
+/// What there is between two sockets.
+#[derive(Debug)]
+pub(super) struct Paths {
+    veth: Result<Veth, String>,
+}
+
+impl Paths {
+    /// Makes what is asked for; what cannot be had says why when it is used.
+    pub(super) fn new(wanted: &[Path]) -> Self {
+        let veth = if wanted.contains(&Path::Veth) {
+            Veth::new().map_err(|error| error.to_string())
+        } else {
+            Err("it was not asked for".to_string())
+        };
+        Self { veth }
+    }
+
+    /// Two sockets that are about to meet.
+    pub(super) fn ends(&self, way: Way, path: Path) -> Result<Ends, String> {
+        let ends = match (path, way, &self.veth) {
+            (Path::Veth, _, Err(why)) => return Err(why.clone()),
+            (Path::Veth, Way::SendfileWithoutSg, Ok(veth)) => veth.ends(LINEAR),
+            (Path::Veth, _, Ok(veth)) => veth.ends(GATHERING),
+            _ => Ends::loopback(),
+        };
+        ends.map_err(|cause| format!("no sockets over {}: {cause}", path.name()))
+    }
+}

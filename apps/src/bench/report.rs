@@ -1,0 +1,218 @@
+//! Everything that a bench has found, as one object: `--json` prints it, [`table`](super::table) shows it to people.
+
+use std::fs;
+
+use rustix::system::uname;
+use serde::Serialize;
+
+use super::case::{Cache, Case, Path, Way};
+use super::row::Row;
+use pagewire_kernel_methods::{Method, Receiver};
+
+/// What was measured, and on what.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BenchReport {
+    /// The file that was sent, as it was named.
+    pub(crate) file: String,
+    pub(crate) machine: Machine,
+    pub(crate) rows: Vec<Row>,
+    /// What was asked for and cannot be measured here.
+    pub(crate) not_available: Vec<NotAvailable>,
+    /// What people ask first.
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// The machine that it was measured on.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+}
+
+impl Machine {
+    fn here() -> Self {
+        let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpus.lines().find_map(|line| line.strip_prefix("model name"));
+        let cpu = model.map(|model| model.trim_start_matches([' ', '\t', ':']).to_string());
+        let kernel = uname();
+        Self {
+            cpu: cpu.unwrap_or_else(|| "unknown".to_string()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: format!(
+                "{} {}",
+                kernel.sysname().to_string_lossy(),
+                kernel.release().to_string_lossy()
+            ),
+        }
+    }
+}
+
+/// A case that cannot be measured here.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct NotAvailable {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) receiver: &'static str,
+    pub(crate) cache: &'static str,
+    pub(crate) bytes: u64,
+    pub(crate) why: String,
+}
+
+impl NotAvailable {
+    pub(crate) fn new(case: Case, why: String) -> Self {
+        Self {
+            method: case.way.name(),
+            path: case.path.name(),
+            receiver: case.receiver.name(),
+            cache: case.cache.name(),
+            bytes: case.bytes,
+            why,
+        }
+    }
+}
+
+/// One way beside another, with the longest file from a warm cache.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Comparison {
+    /// In words.
+    pub(crate) what: String,
+    pub(crate) ratio: f64,
+}
+
+impl BenchReport {
+    pub(crate) fn new(file: String, rows: Vec<Row>, not_available: Vec<NotAvailable>) -> Self {
+        let comparisons = compare(&rows);
+        Self {
+            file,
+            machine: Machine::here(),
+            rows,
+            not_available,
+            comparisons,
+        }
+    }
+}
+
+const SENDFILE: Way = Way::Kernel(Method::Sendfile);
+
+fn compare(rows: &[Row]) -> Vec<Comparison> {
+    let longest = rows.iter().map(|row| row.bytes).max().unwrap_or(0);
+    let among = |receiver| {
+        let fits = move |row: &&Row| {
+            (row.bytes, row.case.cache, row.case.receiver) == (longest, Cache::Warm, receiver)
+        };
+        rows.iter().filter(fits)
+    };
+    let find = |receiver, way, path| among(receiver).find(|row| (row.case.way, row.case.path) == (way, path));
+    let blocking = Receiver::Blocking;
+    let mut comparisons = Vec::new();
+    let mut tell = |what: String, ratio: f64| comparisons.push(Comparison { what, ratio });
+
+    for (ours, theirs) in [(Path::Tap, Path::Veth), (Path::Pair, Path::Loopback)] {
+        let ours = find(blocking, Way::ZeroCopy, ours);
+        let theirs = find(blocking, SENDFILE, theirs);
+        if let (Some(ours), Some(theirs)) = (ours, theirs) {
+            tell(
+                format!("bytes a second: {} beside {}", named(ours), named(theirs)),
+                ours.gb_per_s / theirs.gb_per_s,
+            );
+            tell(
+                format!(
+                    "sender's CPU time a byte: {} beside {}",
+                    named(theirs),
+                    named(ours)
+                ),
+                theirs.sender_cpu_s_per_gb / ours.sender_cpu_s_per_gb,
+            );
+        }
+    }
+    for receiver in Receiver::ALL {
+        let best = |ours: bool| {
+            let of = among(receiver).filter(|row| row.case.way.is_ours() == ours);
+            of.max_by(|one, other| one.gb_per_s.total_cmp(&other.gb_per_s))
+        };
+        if let (Some(ours), Some(theirs)) = (best(true), best(false)) {
+            let whom = receiver.name();
+            let (first, second) = if ours.gb_per_s >= theirs.gb_per_s {
+                (ours, theirs)
+            } else {
+                (theirs, ours)
+            };
+            tell(
+                format!(
+                    "bytes a second, {whom} receiver: the fastest, {}, beside {}",
+                    named(first),
+                    named(second)
+                ),
+                first.gb_per_s / second.gb_per_s,
+            );
+        }
+    }
+    comparisons
+}
+
+fn named(row: &Row) -> String {
+    format!("{} over {}", row.method, row.path)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::bench::row::tests::example;
+
+    pub(crate) fn report() -> BenchReport {
+        let rows = vec![
+            example(SENDFILE, Path::Loopback, 2.0),
+            example(SENDFILE, Path::Veth, 1.0),
+            example(Way::ZeroCopy, Path::Tap, 3.0),
+            example(Way::ZeroCopy, Path::Pair, 8.0),
+        ];
+        let missing = NotAvailable {
+            method: "io-uring-send",
+            path: "veth",
+            receiver: "blocking",
+            cache: "warm",
+            bytes: 1_000_000_000,
+            why: "io_uring is forbidden here".into(),
+        };
+        BenchReport::new("big.bin".into(), rows, vec![missing])
+    }
+
+    #[test]
+    fn ours_stand_beside_sendfile_and_beside_the_fastest() {
+        let report = report();
+        let told: Vec<(&str, f64)> = report
+            .comparisons
+            .iter()
+            .map(|comparison| (comparison.what.as_str(), comparison.ratio))
+            .collect();
+        assert!(told.contains(&(
+            "bytes a second: pagewire-zero-copy over tap beside sendfile over veth",
+            3.0
+        )));
+        assert!(told.contains(&(
+            "bytes a second: pagewire-zero-copy over pair beside sendfile over loopback",
+            4.0
+        )));
+        assert!(told.iter().any(
+            |(what, ratio)| what.contains("the fastest, pagewire-zero-copy over pair") && *ratio == 4.0
+        ));
+    }
+
+    #[test]
+    fn where_the_kernel_is_faster_it_says_so() {
+        let rows = vec![
+            example(SENDFILE, Path::Loopback, 9.0),
+            example(Way::ZeroCopy, Path::Tap, 3.0),
+        ];
+        let report = BenchReport::new("big.bin".into(), rows, Vec::new());
+        assert_eq!(report.comparisons.len(), 1);
+        let comparison = &report.comparisons[0];
+        assert!(
+            comparison
+                .what
+                .contains("the fastest, sendfile over loopback, beside pagewire-zero-copy over tap")
+        );
+        assert_eq!(comparison.ratio, 3.0);
+    }
+}
