@@ -67,18 +67,18 @@ fn dispatch(arguments: Arguments) -> u8 {
             };
             until_interrupted(|interrupt| match way {
                 Way::Emulated(nic) => conclude(send::run(&arguments, nic, interrupt), interrupt),
-                Way::InSlot(slot) => conclude(network::send(&arguments, &slot, interrupt), interrupt),
+                Way::Network(sending) => conclude(network::send(&arguments, &sending, interrupt), interrupt),
             })
         }
-        Command::Recv(arguments) => match arguments.network.settings(arguments.mtu) {
-            Ok(settings) => until_interrupted(|interrupt| {
-                conclude(network::recv(&arguments, &settings, interrupt), interrupt)
+        Command::Recv(arguments) => match arguments.machine.machine(arguments.mtu) {
+            Ok(machine) => until_interrupted(|interrupt| {
+                conclude(network::recv(&arguments, &machine, interrupt), interrupt)
             }),
             Err(complaint) => complain_with(WRONG_USAGE, &complaint),
         },
-        Command::Ping(arguments) => match arguments.network.settings(ORDINARY_MTU) {
-            Ok(settings) => until_interrupted(|interrupt| {
-                conclude(network::ping(&arguments, &settings, interrupt), interrupt)
+        Command::Ping(arguments) => match arguments.machine.machine(ORDINARY_MTU) {
+            Ok(machine) => until_interrupted(|interrupt| {
+                conclude(network::ping(&arguments, &machine, interrupt), interrupt)
             }),
             Err(complaint) => complain_with(WRONG_USAGE, &complaint),
         },

@@ -3,6 +3,7 @@
 
 mod admin;
 mod bench;
+mod machine;
 mod network;
 mod random;
 mod send;
@@ -13,7 +14,9 @@ use clap_complete::Shell;
 
 pub(crate) use admin::{BindArguments, DoctorArguments, ListArguments, UnbindArguments};
 pub(crate) use bench::BenchArguments;
-pub(crate) use send::{InSlotSend, SendArguments, Switch, Way};
+pub(crate) use machine::{Cable, Machine, NicChoice, Place};
+pub(crate) use random::seed as unguessable;
+pub(crate) use send::{NetworkSend, SendArguments, Switch, Way};
 pub(crate) use slot::{PingArguments, RecvArguments, StatsArguments};
 
 const EXAMPLES: &str = "\
@@ -24,6 +27,8 @@ Examples:
                                                send it over a real NIC, to anybody's TCP
   pagewire recv --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --listen 5001 --output FILE
                                                receive a file
+  pagewire recv --cable tap:pagewire0 --ip 10.0.0.2/24 --listen 5001 --output FILE
+                                               the same on an emulated NIC, from this machine's own kernel
   pagewire send --help                         every option, with examples
   pagewire bench --quick                       how fast the kernel's ways to send a file are here, and ours
   pagewire doctor                              what this machine lacks for real NICs
@@ -52,15 +57,15 @@ pub(crate) struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send a file: over an emulated NIC to an embedded receiver, or over a NIC in a slot to anybody
+    /// Send a file: over emulated NICs to an embedded receiver, or over a network to anybody
     #[command(after_help = send::EXAMPLES)]
     Send(SendArguments),
 
-    /// Receive a file over a NIC in a slot, from anybody's TCP
+    /// Receive a file over a network, from anybody's TCP
     #[command(after_help = slot::RECV_EXAMPLES)]
     Recv(RecvArguments),
 
-    /// Ask a host for echoes, over a NIC in a slot
+    /// Ask a host for echoes
     #[command(after_help = slot::PING_EXAMPLES)]
     Ping(PingArguments),
 

@@ -1,17 +1,12 @@
-//! What every command that drives a NIC in a slot may be told: which NIC, and who it is on its network.
+//! Who a machine is on its network.
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use pagewire::live::{Settings, Waiting};
-use pagewire_bus::PciAddress;
 use pagewire_stack::{IpAddress, IpCidr, IpEndpoint, StackConfig, VlanId};
 
 use super::random;
-
-/// What a NIC in a slot begins with on the command line.
-const IN_SLOT: &str = "vfio:";
 
 /// Who the machine is on its network.
 #[derive(Args, Debug)]
@@ -57,7 +52,7 @@ impl NetworkArguments {
     pub(crate) fn settings(&self, mtu: u16) -> Result<Settings, String> {
         if self.ip.is_empty() && !self.dhcp {
             return Err(
-                "a NIC in a slot needs an address on its network: --ip 192.168.1.5/24 (and --gateway, to reach others), \
+                "a machine needs an address on its network: --ip 192.168.1.5/24 (and --gateway, to reach others), \
                  or --dhcp"
                     .into(),
             );
@@ -75,32 +70,6 @@ impl NetworkArguments {
             WaitChoice::Polling => Waiting::Naps,
         };
         Ok(Settings { stack, waiting })
-    }
-}
-
-/// The NIC in a slot, as `vfio:0000:00:03.0`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InSlot(pub(crate) PciAddress);
-
-impl InSlot {
-    /// `None` where the words are about no slot.
-    pub(crate) fn read(words: &str) -> Option<Result<Self, String>> {
-        let address = words.strip_prefix(IN_SLOT)?;
-        Some(
-            PciAddress::from_str(address)
-                .map(Self)
-                .map_err(|bad| bad.to_string()),
-        )
-    }
-}
-
-impl FromStr for InSlot {
-    type Err = String;
-
-    fn from_str(words: &str) -> Result<Self, String> {
-        Self::read(words).unwrap_or_else(|| {
-            Err("this takes a NIC in a slot: vfio: and its address, such as vfio:0000:00:03.0; `pagewire list` shows them".into())
-        })
     }
 }
 
@@ -182,23 +151,5 @@ mod tests {
         ] {
             assert!(endpoint(bad).unwrap_err().contains("[fd00::9]:5001"), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_slot_is_told_from_other_words() {
-        assert!(InSlot::read("ixgbe").is_none());
-        assert!(matches!(InSlot::read("vfio:00:03.0"), Some(Ok(_))));
-        assert!(
-            InSlot::read("vfio:eth0")
-                .unwrap()
-                .unwrap_err()
-                .contains("pagewire list")
-        );
-        assert!(
-            "eth0"
-                .parse::<InSlot>()
-                .unwrap_err()
-                .contains("vfio:0000:00:03.0")
-        );
     }
 }

@@ -1,15 +1,12 @@
 //! What `pagewire send` may be told.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum, ValueHint};
-use pagewire::live::Settings;
-use pagewire_bus::PciAddress;
 use pagewire_stack::IpEndpoint;
 
-use super::network::{InSlot, NetworkArguments, endpoint};
-
+use super::machine::{Machine, MachineArguments, Nic};
+use super::network::endpoint;
 use crate::transfer::{Impairments, Mode, NicModel, SanitizerLevel};
 
 /// The end of its help.
@@ -25,6 +22,8 @@ Examples:
   pagewire send big.iso --json                     one JSON object on stdout, for scripts
   pagewire send big.iso --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --to 192.168.1.9:5001
                                                    over a NIC in a slot; there: nc -l 5001 > big.iso
+  pagewire send big.iso --cable tap:pagewire0 --ip 10.0.0.2/24 --to 10.0.0.1:5001
+                                                   over an emulated NIC, to this machine's own kernel
 
 What happens with an emulated NIC:
   Two machines are built in this process: each has smoltcp as TCP, a driver and an emulated
@@ -32,9 +31,10 @@ What happens with an emulated NIC:
   descriptors. The receiver hashes every byte as it arrives (XXH3-128), and the hash is
   compared with the file's.
 
-What happens with a NIC in a slot:
-  pagewire drives it through VFIO, as the machine that --ip or --dhcp says, and sends the file to
-  whoever listens at --to. It ends well when the peer has acknowledged every byte.
+What happens over a network:
+  pagewire is the machine that --ip or --dhcp says, on a NIC in a slot through VFIO, or on an
+  emulated one whose --cable ends in the kernel, and sends the file to whoever listens at --to. It
+  ends well when the peer has acknowledged every byte.
 
 Exit codes:
   0    every byte arrived and was verified (acknowledged, by a peer on a network)
@@ -50,17 +50,12 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
-    /// The emulated NIC at both ends (ixgbe: Intel's 82599, e1000: the 82540EM, e1000e: the 82574L), or one in a
-    /// slot: vfio:0000:00:03.0
-    #[arg(long, default_value = "ixgbe")]
-    pub(crate) nic: SendNic,
-
-    /// The peer, for a NIC in a slot: an address and a TCP port
+    /// The peer, where the file goes over a network: an address and a TCP port
     #[arg(long, value_name = "HOST:PORT", value_parser = endpoint)]
     pub(crate) to: Option<IpEndpoint>,
 
     #[command(flatten)]
-    pub(crate) network: NetworkArguments,
+    pub(crate) machine: MachineArguments,
 
     /// How payload reaches the NIC: zero-copy names the file's pages, copy reads and copies as others do
     #[arg(long, value_enum, default_value_t = ModeChoice::ZeroCopy)]
@@ -120,32 +115,30 @@ pub(crate) struct SendArguments {
 pub(crate) enum Way {
     /// Over emulated NICs, within this process.
     Emulated(NicModel),
-    /// Over a NIC in a slot.
-    InSlot(InSlotSend),
+    /// Over a network.
+    Network(NetworkSend),
 }
 
-/// A NIC in a slot, and to whom the file goes.
+/// The machine that sends, and to whom.
 #[derive(Debug)]
-pub(crate) struct InSlotSend {
-    pub(crate) address: PciAddress,
-    pub(crate) settings: Settings,
+pub(crate) struct NetworkSend {
+    pub(crate) machine: Machine,
     pub(crate) to: IpEndpoint,
 }
 
 impl SendArguments {
     /// Which way the file goes; what does not go together is told in a sentence.
     pub(crate) fn way(&self) -> Result<Way, String> {
-        let address = match self.nic {
-            SendNic::Emulated(_) if self.to.is_some() || self.network.is_given() => {
+        if let (Nic::Emulated(nic), None) = (self.machine.nic, &self.machine.cable) {
+            if self.to.is_some() || self.machine.network.is_given() {
                 return Err(
-                    "--to, --ip, --gateway, --dhcp, --vlan and --wait are for a NIC in a slot: --nic vfio:ADDRESS \
-                     (`pagewire list` shows them)"
+                    "--to, --ip, --gateway, --dhcp, --vlan and --wait are for a network: a NIC in a slot, --nic vfio:ADDRESS \
+                     (`pagewire list` shows them), or a cable into this machine's kernel, --cable tap:NAME"
                         .into(),
                 );
             }
-            SendNic::Emulated(choice) => return Ok(Way::Emulated(choice.into())),
-            SendNic::InSlot(InSlot(address)) => address,
-        };
+            return Ok(Way::Emulated(nic.into()));
+        }
         let on_emulated = [
             ("--output", self.output.is_some()),
             ("--pcap", self.pcap.is_some()),
@@ -158,21 +151,18 @@ impl SendArguments {
         ];
         if let Some((option, _)) = on_emulated.iter().find(|(_, given)| *given) {
             return Err(format!(
-                "{option}: this is for emulated NICs; leave it out, or choose --nic ixgbe"
+                "{option}: this is for two emulated NICs within this process; leave it out, or leave --cable and vfio: out"
             ));
         }
         let Some(to) = self.to else {
             return Err(
-                "a NIC in a slot sends to somebody: --to HOST:PORT, such as --to 192.168.1.9:5001".into(),
+                "over a network a file goes to somebody: --to HOST:PORT, such as --to 192.168.1.9:5001"
+                    .into(),
             );
         };
-        let mut settings = self.network.settings(self.mtu)?;
-        settings.stack.segmentation_offload = self.tso == Switch::On;
-        Ok(Way::InSlot(InSlotSend {
-            address,
-            settings,
-            to,
-        }))
+        let mut machine = self.machine.machine(self.mtu)?;
+        machine.settings.stack.segmentation_offload = self.tso == Switch::On;
+        Ok(Way::Network(NetworkSend { machine, to }))
     }
 
     /// The wire that was asked for.
@@ -185,48 +175,6 @@ impl SendArguments {
             seed: self.seed,
         }
     }
-}
-
-/// `--nic`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SendNic {
-    /// One at each end, in this process.
-    Emulated(NicChoice),
-    /// One that is there.
-    InSlot(InSlot),
-}
-
-impl FromStr for SendNic {
-    type Err = String;
-
-    fn from_str(words: &str) -> Result<Self, String> {
-        if let Some(slot) = InSlot::read(words) {
-            return slot.map(Self::InSlot);
-        }
-        NicChoice::from_str(words, false)
-            .map(Self::Emulated)
-            .map_err(|_| {
-                let names = NicChoice::value_variants()
-                    .iter()
-                    .filter_map(NicChoice::to_possible_value);
-                let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
-                format!(
-                    "the emulated NICs are {}; one in a slot is vfio:0000:00:03.0",
-                    names.join(", ")
-                )
-            })
-    }
-}
-
-/// An emulated NIC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum NicChoice {
-    /// Intel 82599, 10 Gbit/s
-    Ixgbe,
-    /// Intel 82540EM, 1 Gbit/s
-    E1000,
-    /// Intel 82574L, 1 Gbit/s
-    E1000e,
 }
 
 /// `--mode`
@@ -252,16 +200,6 @@ pub(crate) enum SanitizerChoice {
     On,
     /// The rules that read payload too
     Full,
-}
-
-impl From<NicChoice> for NicModel {
-    fn from(choice: NicChoice) -> Self {
-        match choice {
-            NicChoice::Ixgbe => NicModel::Ixgbe,
-            NicChoice::E1000 => NicModel::E1000,
-            NicChoice::E1000e => NicModel::E1000e,
-        }
-    }
 }
 
 impl ModeChoice {
@@ -308,7 +246,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::arguments::{Arguments, Command};
+    use crate::arguments::{Arguments, Command, NicChoice};
 
     fn send(words: &[&str]) -> Result<SendArguments, clap::Error> {
         let line = ["pagewire", "send", "FILE"].iter().chain(words);
@@ -321,7 +259,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_fast_path_on_a_perfect_wire() {
         let arguments = send(&[]).unwrap();
-        assert_eq!(arguments.nic, SendNic::Emulated(NicChoice::Ixgbe));
+        assert_eq!(arguments.machine.nic, Nic::Emulated(NicChoice::Ixgbe));
         assert_eq!(arguments.mode, ModeChoice::ZeroCopy);
         assert_eq!(arguments.tso, Switch::On);
         assert_eq!(arguments.mtu, 1500);
@@ -369,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nic_in_a_slot_has_an_address_and_a_peer_and_nothing_of_the_emulated_ones() {
+    fn a_machine_on_a_network_has_an_address_and_a_peer_and_nothing_of_the_emulated_pair() {
         let slot = [
             "--nic",
             "vfio:00:03.0",
@@ -379,7 +317,9 @@ mod tests {
             "10.0.0.2:5001",
         ];
         let way = |words: &[&str]| send(words).unwrap().way();
-        assert!(matches!(way(&slot), Ok(Way::InSlot(_))));
+        assert!(matches!(way(&slot), Ok(Way::Network(_))));
+        let cable = [&["--cable", "tap:t"], &slot[2..]].concat();
+        assert!(matches!(way(&cable), Ok(Way::Network(_))));
         assert!(matches!(way(&[]), Ok(Way::Emulated(_))));
         for (words, told) in [
             (&slot[..4], "--to"),
@@ -389,6 +329,8 @@ mod tests {
             (&[&slot[..], &["--output", "x"]].concat(), "--output"),
             (&slot[2..4], "vfio:ADDRESS"),
             (&["--wait", "polling"], "vfio:ADDRESS"),
+            (&[&slot[..], &["--cable", "tap:t"]].concat(), "--cable"),
+            (&[&cable[..], &["--pcap", "x"]].concat(), "--pcap"),
         ] {
             let told_of = way(words).unwrap_err();
             assert!(told_of.contains(told), "{words:?}: {told_of}");

@@ -6,13 +6,15 @@ use clap::{Args, ValueHint};
 use pagewire_bus::PciAddress;
 use pagewire_stack::IpAddress;
 
-use super::network::{InSlot, NetworkArguments, address};
+use super::machine::{Cable, MachineArguments};
+use super::network::address;
 
 /// The end of `recv`'s help.
 pub(super) const RECV_EXAMPLES: &str = "\
 Examples:
   pagewire recv --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --listen 5001 --output big.iso
   pagewire recv --nic vfio:0000:00:03.0 --dhcp --listen 5001 --output big.iso --json
+  pagewire recv --cable tap:pagewire0 --ip 10.0.0.2/24 --listen 5001 --output big.iso
 
   At the other end:  nc -N 192.168.1.5 5001 < big.iso
                 or:  pagewire send big.iso --nic vfio:0000:00:04.0 --ip 192.168.1.6/24 --to 192.168.1.5:5001
@@ -26,6 +28,7 @@ pub(super) const PING_EXAMPLES: &str = "\
 Examples:
   pagewire ping 192.168.1.1 --nic vfio:0000:00:03.0 --ip 192.168.1.5/24
   pagewire ping fd00::1 --nic vfio:0000:00:03.0 --ip fd00::5/64 --count 10
+  pagewire ping 10.0.0.1 --cable tap:pagewire0 --ip 10.0.0.2/24
 
 Exit codes:
   0    somebody answered
@@ -43,12 +46,8 @@ Examples:
 /// What `pagewire recv` is told.
 #[derive(Args, Debug)]
 pub(crate) struct RecvArguments {
-    /// The NIC: vfio: and its address, such as vfio:0000:00:03.0
-    #[arg(long)]
-    pub(crate) nic: InSlot,
-
     #[command(flatten)]
-    pub(crate) network: NetworkArguments,
+    pub(crate) machine: MachineArguments,
 
     /// The TCP port to listen on
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -74,12 +73,8 @@ pub(crate) struct PingArguments {
     #[arg(value_name = "HOST", value_parser = address)]
     pub(crate) host: IpAddress,
 
-    /// The NIC: vfio: and its address, such as vfio:0000:00:03.0
-    #[arg(long)]
-    pub(crate) nic: InSlot,
-
     #[command(flatten)]
-    pub(crate) network: NetworkArguments,
+    pub(crate) machine: MachineArguments,
 
     /// How many times to ask, once a second
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
@@ -93,9 +88,9 @@ pub(crate) struct PingArguments {
 /// What `pagewire stats` is told.
 #[derive(Args, Debug)]
 pub(crate) struct StatsArguments {
-    /// The NIC; without it, all that a running pagewire drives
-    #[arg(value_name = "ADDRESS")]
-    pub(crate) address: Option<PciAddress>,
+    /// The NIC or cable (0000:00:03.0, tap:pagewire0); without it, all that a running pagewire drives
+    #[arg(value_name = "ADDRESS", value_parser = place_name)]
+    pub(crate) address: Option<String>,
 
     /// Once a second, until it ends or Ctrl-C
     #[arg(long)]
@@ -104,4 +99,15 @@ pub(crate) struct StatsArguments {
     /// Print JSON, one object a line, in place of words
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a report names the place where a machine stands.
+fn place_name(words: &str) -> Result<String, String> {
+    match words.parse::<Cable>() {
+        Ok(cable) => Ok(cable.to_string()),
+        Err(_) => words
+            .parse::<PciAddress>()
+            .map(|address| address.to_string())
+            .map_err(|bad| bad.to_string()),
+    }
 }

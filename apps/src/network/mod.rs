@@ -1,9 +1,10 @@
-//! The commands that drive a NIC in a slot: `send --nic vfio:ADDRESS`, `recv`, `ping`.
+//! The commands that run one machine on a network: `send --to`, `recv`, `ping`.
 //!
-//! Each opens its files first, then the NIC ([`run`]), and proves and reports what happened once the NIC is given back.
+//! Each opens its files first, then the NIC ([`place`]), and proves and reports what happened once the NIC is given back.
 //! Meanwhile `pagewire stats` can look at the counters.
 
 mod ping;
+mod place;
 mod recv;
 mod send;
 
@@ -12,17 +13,14 @@ pub(crate) use recv::recv;
 pub(crate) use send::send;
 
 use std::io;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
-use pagewire::live::{self, Application, LiveError, Notice, Observer, Outcome, Settings};
-use pagewire_bus::PciAddress;
-use pagewire_bus::vfio::{self, VfioError};
+use pagewire::live::LiveError;
+use pagewire_bus::vfio::VfioError;
+use pagewire_emu::cable::AttachError;
 
 use crate::input::{Change, InputError};
 use crate::interrupt::Interrupt;
 use crate::output::OutputError;
-use crate::stats::Board;
 
 /// Why a command on a network failed: one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +33,8 @@ pub(crate) enum NetworkError {
     JsonAmongBytes,
     #[error("{0}")]
     Open(#[from] VfioError),
+    #[error("{0}")]
+    Attach(#[from] AttachError),
     #[error("{0}")]
     Live(#[from] LiveError),
     #[error("{error}; the reason may be that of '{path}': {change}")]
@@ -53,42 +53,6 @@ pub(crate) enum NetworkError {
     Print(io::Error),
     #[error("interrupted; the network card was stopped, and nothing was kept")]
     Interrupted,
-}
-
-/// Opens the NIC at `address` and runs `application` there; the NIC is given back when this returns.
-fn run<A: Application>(
-    command: &'static str,
-    address: PciAddress,
-    settings: &Settings,
-    application: &mut A,
-    progress: &AtomicU64,
-    interrupt: &Interrupt,
-) -> Result<Outcome, NetworkError> {
-    let function = Arc::new(vfio::open(address)?);
-    tracing::info!("{address} is open, by {settings:?}");
-    let counters = Arc::new(Mutex::new(None));
-    let board = Board::put_up(command, address, Arc::clone(&counters));
-    let asked = Arc::clone(&function);
-    let observer = Observer {
-        stop: interrupt.flag(),
-        progress,
-        tell: &tell,
-        wanted_back: &|| asked.removal_requested() == Some(true),
-        board: &counters,
-    };
-    let outcome = live::run(function, settings, application, &observer);
-    drop(board);
-    Ok(outcome?)
-}
-
-/// What a person should know at once is a warning; what one may want to know is for `-v`.
-fn tell(notice: Notice) {
-    match notice {
-        Notice::LinkDown | Notice::LinkUp { .. } | Notice::Copying(_) => tracing::warn!("{notice}"),
-        Notice::Connected { .. } | Notice::Leased(_) | Notice::NoInterrupts { .. } => {
-            tracing::info!("{notice}")
-        }
-    }
 }
 
 /// Whatever else went wrong after a signal, the signal is the reason.

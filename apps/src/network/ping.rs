@@ -3,17 +3,18 @@
 use std::io::{self, Write};
 use std::sync::atomic::AtomicU64;
 
-use pagewire::live::{Pinging, Settings};
+use pagewire::live::Pinging;
 use pagewire_stack::EchoReply;
 
-use super::{NetworkError, run, unless_interrupted};
-use crate::arguments::PingArguments;
+use super::place::run;
+use super::{NetworkError, unless_interrupted};
+use crate::arguments::{Machine, PingArguments};
 use crate::interrupt::Interrupt;
 
 /// Runs the command; each answer is printed as it comes. `Ok` means that somebody answered.
 pub(crate) fn ping(
     arguments: &PingArguments,
-    settings: &Settings,
+    machine: &Machine,
     interrupt: &Interrupt,
 ) -> Result<(), NetworkError> {
     let PingArguments { host, count, .. } = *arguments;
@@ -28,14 +29,7 @@ pub(crate) fn ping(
     };
     let mut pinging = Pinging::new(host, count, arguments.size.into(), &mut replied);
     let nobody_counts = AtomicU64::new(0);
-    let done = run(
-        "ping",
-        arguments.nic.0,
-        settings,
-        &mut pinging,
-        &nobody_counts,
-        interrupt,
-    );
+    let done = run("ping", machine, &mut pinging, &nobody_counts, interrupt);
     let (sent, received) = (pinging.sent(), pinging.received());
     unless_interrupted(done, interrupt)?;
     if received == 0 {

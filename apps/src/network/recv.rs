@@ -6,12 +6,13 @@
 use std::fmt::{self, Display, Formatter};
 use std::io;
 
-use pagewire::live::{LiveError, Outcome, Receiving, Settings};
+use pagewire::live::{LiveError, Outcome, Receiving};
 use pagewire::transfer::Sink;
 use serde::Serialize;
 
-use super::{NetworkError, run, unless_interrupted};
-use crate::arguments::RecvArguments;
+use super::place::run;
+use super::{NetworkError, unless_interrupted};
+use crate::arguments::{Machine, Place, RecvArguments};
 use crate::counts::Counts;
 use crate::hash::{Sha256Stream, Xxh3};
 use crate::interrupt::Interrupt;
@@ -24,14 +25,14 @@ use crate::summary::{count, line, time};
 /// Runs the command. `Ok` means that the stream ended and all of it is kept.
 pub(crate) fn recv(
     arguments: &RecvArguments,
-    settings: &Settings,
+    machine: &Machine,
     interrupt: &Interrupt,
 ) -> Result<(), NetworkError> {
-    let kept = unless_interrupted(keep(arguments, settings, interrupt), interrupt)?;
+    let kept = unless_interrupted(keep(arguments, machine, interrupt), interrupt)?;
     report::print(&kept, &kept, arguments.json, kept.to_stderr).map_err(NetworkError::Print)
 }
 
-fn keep(arguments: &RecvArguments, settings: &Settings, interrupt: &Interrupt) -> Result<Kept, NetworkError> {
+fn keep(arguments: &RecvArguments, machine: &Machine, interrupt: &Interrupt) -> Result<Kept, NetworkError> {
     let output = Output::open(&arguments.output, None, 0, interrupt)?;
     if arguments.json && output.shares_stdout() {
         return Err(NetworkError::JsonAmongBytes);
@@ -44,15 +45,7 @@ fn keep(arguments: &RecvArguments, settings: &Settings, interrupt: &Interrupt) -
     };
     let mut receiving = Receiving::new(arguments.listen, &mut arriving);
     let progress = Progress::begin("receiving", None);
-    let address = arguments.nic.0;
-    let done = run(
-        "recv",
-        address,
-        settings,
-        &mut receiving,
-        progress.counter(),
-        interrupt,
-    );
+    let done = run("recv", machine, &mut receiving, progress.counter(), interrupt);
     drop(progress);
     let (bytes, peer) = (
         receiving.received(),
@@ -72,15 +65,19 @@ fn keep(arguments: &RecvArguments, settings: &Settings, interrupt: &Interrupt) -
     };
     let to_stderr = output.shares_stdout();
     output.commit()?;
-    Ok(Kept::new(
-        arguments,
-        bytes,
-        peer,
-        &outcome,
-        &sha256.to_string(),
-        arrived.xxh3,
+    let sha256 = sha256.to_string();
+    Ok(Kept {
         to_stderr,
-    ))
+        ..Kept::new(
+            arguments,
+            &machine.place,
+            bytes,
+            peer,
+            &outcome,
+            &sha256,
+            arrived.xxh3,
+        )
+    })
 }
 
 /// Where the bytes go.
@@ -118,6 +115,7 @@ struct Kept {
     setup_seconds: f64,
     gb_per_s: f64,
     receiver_cpu_s_per_gb: f64,
+    device_cpu_s_per_gb: f64,
     idle_poll_cpu_s_per_gb: f64,
     #[serde(flatten)]
     counts: Counts,
@@ -129,12 +127,12 @@ struct Kept {
 impl Kept {
     fn new(
         arguments: &RecvArguments,
+        place: &Place,
         bytes: u64,
         from: String,
         outcome: &Outcome,
         sha256: &str,
         xxh3: u128,
-        to_stderr: bool,
     ) -> Self {
         let gigabytes = bytes as f64 / 1e9;
         Self {
@@ -144,16 +142,17 @@ impl Kept {
             verified: true,
             xxh3_128: format!("{xxh3:032x}"),
             from,
-            address: arguments.nic.0.to_string(),
-            backend: "vfio",
+            address: place.to_string(),
+            backend: place.backend(),
             mtu: arguments.mtu,
             seconds: outcome.seconds,
             setup_seconds: outcome.setup_seconds,
             gb_per_s: ratio(gigabytes, outcome.seconds),
             receiver_cpu_s_per_gb: ratio(outcome.cpu_s, gigabytes),
+            device_cpu_s_per_gb: ratio(outcome.device_cpu_s, gigabytes),
             idle_poll_cpu_s_per_gb: ratio(outcome.idle_poll_cpu_s, gigabytes),
             counts: Counts::from(&outcome.counters),
-            to_stderr,
+            to_stderr: false,
         }
     }
 }
@@ -182,8 +181,8 @@ impl Display for Kept {
             f,
             "CPU per GB",
             format_args!(
-                "{:.4} s, and {:.4} s of polls that found nothing",
-                self.receiver_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb
+                "{:.4} s, and {:.4} s of polls that found nothing; {:.4} s of the emulated NIC and the kernel behind it",
+                self.receiver_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb, self.device_cpu_s_per_gb
             ),
         )?;
         let (packets, missed) = (

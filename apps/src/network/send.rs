@@ -1,4 +1,4 @@
-//! `pagewire send` over a NIC in a slot: the file goes to whoever listens at the far end.
+//! `pagewire send` over a network: the file goes to whoever listens at the far end.
 //!
 //! What arrived there nobody here has seen: the peer's TCP has acknowledged every byte, with its checksums, and the file
 //! is still what it was when it was declared. The SHA-256 printed is for comparing with the far end's.
@@ -8,8 +8,9 @@ use std::fmt::{self, Display, Formatter};
 use pagewire::live::{Outcome, Sending};
 use serde::Serialize;
 
-use super::{NetworkError, run, unless_interrupted};
-use crate::arguments::{InSlotSend, SendArguments};
+use super::place::run;
+use super::{NetworkError, unless_interrupted};
+use crate::arguments::{Machine, NetworkSend, SendArguments};
 use crate::counts::Counts;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
@@ -21,26 +22,29 @@ use crate::summary::{count, line, time};
 /// Runs the command. `Ok` means that every byte was acknowledged.
 pub(crate) fn send(
     arguments: &SendArguments,
-    slot: &InSlotSend,
+    sending: &NetworkSend,
     interrupt: &Interrupt,
 ) -> Result<(), NetworkError> {
-    let sent = unless_interrupted(carry(arguments, slot, interrupt), interrupt)?;
+    let sent = unless_interrupted(carry(arguments, sending, interrupt), interrupt)?;
     report::print(&sent, &sent, arguments.json, false).map_err(NetworkError::Print)
 }
 
-fn carry(arguments: &SendArguments, slot: &InSlotSend, interrupt: &Interrupt) -> Result<Sent, NetworkError> {
+fn carry(
+    arguments: &SendArguments,
+    sending: &NetworkSend,
+    interrupt: &Interrupt,
+) -> Result<Sent, NetworkError> {
     let input = Input::open(&arguments.file)?;
     let path = || input.path.display().to_string();
     let unreadable = |cause| NetworkError::Unreadable { path: path(), cause };
     let declared = input.declared_len();
     let file = input.file.try_clone().map_err(unreadable)?;
-    let mut sending = Sending::new(slot.to, file, declared, arguments.mode.into());
+    let mut application = Sending::new(sending.to, file, declared, arguments.mode.into());
     let progress = Progress::begin("sending", Some(declared));
     let done = run(
         "send",
-        slot.address,
-        &slot.settings,
-        &mut sending,
+        &sending.machine,
+        &mut application,
         progress.counter(),
         interrupt,
     );
@@ -57,7 +61,7 @@ fn carry(arguments: &SendArguments, slot: &InSlotSend, interrupt: &Interrupt) ->
     let (_, sha256) = hash_with_bar("hashing", &input.file, declared, true, interrupt).map_err(unreadable)?;
     Ok(Sent::new(
         &input,
-        slot,
+        sending,
         arguments,
         &outcome,
         sha256.map(|sum| sum.to_string()),
@@ -84,6 +88,7 @@ struct Sent {
     setup_seconds: f64,
     gb_per_s: f64,
     sender_cpu_s_per_gb: f64,
+    device_cpu_s_per_gb: f64,
     idle_poll_cpu_s_per_gb: f64,
     payload_bytes_copied_by_sender_cpu: u64,
     #[serde(flatten)]
@@ -93,11 +98,12 @@ struct Sent {
 impl Sent {
     fn new(
         input: &Input,
-        slot: &InSlotSend,
+        sending: &NetworkSend,
         arguments: &SendArguments,
         outcome: &Outcome,
         sha256: Option<String>,
     ) -> Self {
+        let Machine { place, settings } = &sending.machine;
         let bytes = input.declared_len();
         let gigabytes = bytes as f64 / 1e9;
         Self {
@@ -105,16 +111,17 @@ impl Sent {
             bytes,
             sha256,
             verified: None,
-            to: slot.to.to_string(),
-            address: slot.address.to_string(),
-            backend: "vfio",
+            to: sending.to.to_string(),
+            address: place.to_string(),
+            backend: place.backend(),
             mode: arguments.mode.name(),
             mtu: arguments.mtu,
-            tso: slot.settings.stack.segmentation_offload,
+            tso: settings.stack.segmentation_offload,
             seconds: outcome.seconds,
             setup_seconds: outcome.setup_seconds,
             gb_per_s: ratio(gigabytes, outcome.seconds),
             sender_cpu_s_per_gb: ratio(outcome.cpu_s, gigabytes),
+            device_cpu_s_per_gb: ratio(outcome.device_cpu_s, gigabytes),
             idle_poll_cpu_s_per_gb: ratio(outcome.idle_poll_cpu_s, gigabytes),
             payload_bytes_copied_by_sender_cpu: outcome.counters.stack.payload_bytes_copied,
             counts: Counts::from(&outcome.counters),
@@ -155,8 +162,8 @@ impl Display for Sent {
             f,
             "CPU per GB",
             format_args!(
-                "{:.4} s, and {:.4} s of polls that found nothing",
-                self.sender_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb
+                "{:.4} s, and {:.4} s of polls that found nothing; {:.4} s of the emulated NIC and the kernel behind it",
+                self.sender_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb, self.device_cpu_s_per_gb
             ),
         )?;
         let copied = count(self.payload_bytes_copied_by_sender_cpu, "payload byte");

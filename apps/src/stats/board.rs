@@ -1,6 +1,6 @@
 //! The socket through which a running process says what it counts.
 //!
-//! It stands in the user's own folder for such things, or in `/run/pagewire`; its name is the NIC's address. It goes when
+//! It stands in the user's own folder for such things, or in `/run/pagewire`; its name is the address of the NIC, or its cable. It goes when
 //! the process ends; where the process had no time for that (`kill -9`), nobody answers there, which is how anyone can
 //! tell, and the next process takes the name over. Without a place for it, the work goes on unobserved.
 
@@ -14,7 +14,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use pagewire::live::Counters;
-use pagewire_bus::PciAddress;
 
 use super::Said;
 use crate::counts::Counts;
@@ -38,10 +37,10 @@ struct Up {
 }
 
 impl Board {
-    /// Puts one up for the NIC at `address`, in the first place that will have it.
+    /// Puts one up for the NIC or cable at `address`, in the first place that will have it.
     pub(crate) fn put_up(
         command: &'static str,
-        address: PciAddress,
+        address: &str,
         counters: Arc<Mutex<Option<Counters>>>,
     ) -> Self {
         Self::put_up_in(&own_folder(), command, address, counters)
@@ -50,7 +49,7 @@ impl Board {
     fn put_up_in(
         folder: &Path,
         command: &'static str,
-        address: PciAddress,
+        address: &str,
         counters: Arc<Mutex<Option<Counters>>>,
     ) -> Self {
         let path = folder.join(format!("{address}{ENDING}"));
@@ -66,6 +65,7 @@ impl Board {
         };
         let end = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&end);
+        let address = address.to_owned();
         let speaker = thread::Builder::new().name("stats".into()).spawn(move || {
             for asking in listener.incoming() {
                 if until.load(Ordering::Acquire) {
@@ -73,7 +73,7 @@ impl Board {
                 }
                 let counters = *counters.lock().unwrap_or_else(PoisonError::into_inner);
                 let said = Said {
-                    address: address.to_string(),
+                    address: address.clone(),
                     pid: std::process::id(),
                     command: command.to_owned(),
                     counts: counters.as_ref().map(Counts::from),
@@ -160,14 +160,14 @@ pub(super) fn folders() -> Vec<PathBuf> {
 }
 
 /// The boards in these folders, with their NICs.
-pub(super) fn find(folders: &[PathBuf]) -> Vec<(PathBuf, PciAddress)> {
+pub(super) fn find(folders: &[PathBuf]) -> Vec<(PathBuf, String)> {
     let entries = folders
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok())
         .flatten()
         .flatten();
     let boards = entries.filter_map(|entry| {
-        let address = entry.file_name().to_str()?.strip_suffix(ENDING)?.parse().ok()?;
+        let address = entry.file_name().to_str()?.strip_suffix(ENDING)?.to_owned();
         Some((entry.path(), address))
     });
     boards.collect()
@@ -177,14 +177,12 @@ pub(super) fn find(folders: &[PathBuf]) -> Vec<(PathBuf, PciAddress)> {
 mod tests {
     use super::*;
 
-    fn address() -> PciAddress {
-        "0000:00:03.0".parse().unwrap()
-    }
+    const ADDRESS: &str = "0000:00:03.0";
 
     #[test]
     fn a_board_says_who_it_is_and_goes_with_its_process() {
         let folder = tempfile::tempdir().unwrap();
-        let board = Board::put_up_in(folder.path(), "recv", address(), Arc::default());
+        let board = Board::put_up_in(folder.path(), "recv", ADDRESS, Arc::default());
         let found = find(&[folder.path().to_owned()]);
         assert_eq!(found.len(), 1);
         let said = super::super::ask(&found[0].0).unwrap();
@@ -199,13 +197,13 @@ mod tests {
     #[test]
     fn a_board_whose_process_was_killed_is_known_and_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(format!("{}{ENDING}", address()));
+        let path = folder.path().join(format!("{}{ENDING}", ADDRESS));
         drop(UnixListener::bind(&path).unwrap());
         assert!(is_abandoned(&super::super::ask(&path).unwrap_err()));
-        let board = Board::put_up_in(folder.path(), "send", address(), Arc::default());
+        let board = Board::put_up_in(folder.path(), "send", ADDRESS, Arc::default());
         assert_eq!(super::super::ask(&path).unwrap().command, "send");
         // A second of the same NIC cannot be; if it were, it would not take the first one's place.
-        drop(Board::put_up_in(folder.path(), "ping", address(), Arc::default()));
+        drop(Board::put_up_in(folder.path(), "ping", ADDRESS, Arc::default()));
         assert_eq!(super::super::ask(&path).unwrap().command, "send");
         drop(board);
     }
@@ -215,7 +213,7 @@ mod tests {
         drop(Board::put_up_in(
             Path::new("/dev/null/no"),
             "send",
-            address(),
+            ADDRESS,
             Arc::default(),
         ));
     }

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use pagewire_bus::PciAddress;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::StatsArguments;
@@ -42,7 +41,7 @@ pub(crate) enum StatsError {
 /// What a board says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Said {
-    /// The NIC.
+    /// The NIC, or its cable.
     pub(crate) address: String,
     /// Who drives it: a process, and which command.
     pub(crate) pid: u32,
@@ -56,15 +55,13 @@ pub(crate) fn run(arguments: &StatsArguments, interrupt: &Interrupt) -> Result<(
     let folders = board::folders();
     let mut shown = false;
     loop {
-        let said = ask_all(&folders, arguments.address)?;
+        let said = ask_all(&folders, arguments.address.as_deref())?;
         if said.is_empty() && shown {
             // Whoever was watched has ended.
             return Ok(());
         }
         if said.is_empty() {
-            let what = arguments
-                .address
-                .map_or("any NIC".to_owned(), |address| address.to_string());
+            let what = arguments.address.clone().unwrap_or_else(|| "any NIC".to_owned());
             let places: Vec<_> = folders
                 .iter()
                 .map(|folder| folder.display().to_string())
@@ -90,7 +87,7 @@ pub(crate) fn run(arguments: &StatsArguments, interrupt: &Interrupt) -> Result<(
 }
 
 /// Asks every board there is, or that of one NIC. One whose process is gone does not count.
-fn ask_all(folders: &[PathBuf], address: Option<PciAddress>) -> Result<Vec<Said>, StatsError> {
+fn ask_all(folders: &[PathBuf], address: Option<&str>) -> Result<Vec<Said>, StatsError> {
     let mut all = Vec::new();
     for (path, named) in board::find(folders) {
         if address.is_some_and(|address| address != named) {
@@ -102,8 +99,10 @@ fn ask_all(folders: &[PathBuf], address: Option<PciAddress>) -> Result<Vec<Said>
                 tracing::info!("{} is left over from a process that is gone", path.display());
             }
             Err(cause) => {
-                let address = named.to_string();
-                return Err(StatsError::Silent { address, cause });
+                return Err(StatsError::Silent {
+                    address: named,
+                    cause,
+                });
             }
         }
     }

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use pagewire_cost::{Total, thread_time};
+use pagewire_emu::Model;
 use pagewire_emu::cable::{Impairments as WireFaults, PcapTap};
 use pagewire_nic::port::TxQueue;
 use pagewire_stack::Instant;
@@ -37,6 +38,16 @@ pub enum NicModel {
     E1000,
     /// Intel 82574L, 1 Gbit/s.
     E1000e,
+}
+
+impl From<NicModel> for Model {
+    fn from(nic: NicModel) -> Self {
+        match nic {
+            NicModel::Ixgbe => Self::Ixgbe,
+            NicModel::E1000 => Self::E1000,
+            NicModel::E1000e => Self::E1000e,
+        }
+    }
 }
 
 /// How payload reaches the sender's descriptors.
