@@ -4,6 +4,7 @@
 //! *finishing*, when the application has promised all it will; *over*, when smoltcp has closed it. It stays
 //! to be asked about until the application releases it; then its socket goes back to the pool.
 
+use pagewire_nic::dma::RingMemory;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{self, State};
 use smoltcp::time::Instant;
@@ -11,7 +12,7 @@ use smoltcp::time::Instant;
 use crate::flow::Flow;
 use crate::headers::FourTuple;
 use crate::patience::Silence;
-use crate::phantom::TransmitRing;
+use crate::phantom::{PooledSocket, TransmitRing};
 use crate::small_bytes::SmallBytes;
 use crate::sockets::{Ready, Registration};
 use crate::source::SourceError;
@@ -57,10 +58,22 @@ pub(crate) enum Origin {
     },
 }
 
+/// What is known of a receive ring's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It takes none.
+    #[default]
+    Untouched,
+    /// It takes some; so much had arrived when it was looked at last.
+    Since(u64),
+}
+
 /// A connection.
 pub(crate) struct Connection {
     pub(crate) sockets: SocketSet<'static>,
     handle: SocketHandle,
+    /// What its receive ring is made of.
+    receive: RingMemory,
     pub(crate) flow: Flow,
     pub(crate) tuple: FourTuple,
     pub(crate) origin: Origin,
@@ -76,6 +89,8 @@ pub(crate) struct Connection {
     pub(crate) failure: Option<Failure>,
     /// Whether the peer has sent its last byte.
     pub(crate) peer_finished: bool,
+    /// Whether its receive ring takes memory.
+    pub(crate) rest: Rest,
     /// Who wants to hear of it.
     pub(crate) registration: Option<Registration>,
     finishing: bool,
@@ -86,19 +101,22 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(
-        socket: tcp::Socket<'static>,
+        pooled: PooledSocket,
         ring: TransmitRing,
         tuple: FourTuple,
         origin: Origin,
         generation: u32,
         now: Instant,
     ) -> Self {
+        let PooledSocket { socket, receive } = pooled;
         let last_state = socket.state();
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
         Self {
             sockets,
             handle,
+            receive,
+            rest: Rest::default(),
             flow: Flow::new(ring, now),
             tuple,
             origin,
@@ -127,9 +145,12 @@ impl Connection {
     }
 
     /// Its socket, for the pool.
-    pub(crate) fn into_socket(mut self) -> tcp::Socket<'static> {
+    pub(crate) fn into_socket(mut self) -> PooledSocket {
         match self.sockets.remove(self.handle) {
-            smoltcp::socket::Socket::Tcp(socket) => socket,
+            smoltcp::socket::Socket::Tcp(socket) => PooledSocket {
+                socket,
+                receive: self.receive,
+            },
             _ => unreachable!("only TCP sockets are added to a connection's set"),
         }
     }
@@ -309,6 +330,22 @@ impl Connection {
     /// How much has arrived, the end of the stream counted as a byte.
     pub(crate) fn arrived(&self) -> u64 {
         self.flow.consumed + self.socket().recv_queue() as u64 + u64::from(self.peer_finished)
+    }
+
+    /// Gives the receive ring's memory back where the ring is empty and nothing has come since it was asked last; returns
+    /// whether it did.
+    pub(crate) fn try_rest(&mut self) -> bool {
+        let arrived = self.arrived();
+        let quiet = self.rest == Rest::Since(arrived);
+        // What has arrived out of order lies in the ring too, though smoltcp does not count it.
+        let empty = self.socket().recv_queue() == 0 && !self.flow.has_gaps(arrived);
+        if quiet && empty {
+            self.receive.give_back();
+            self.rest = Rest::Untouched;
+            return true;
+        }
+        self.rest = Rest::Since(arrived);
+        false
     }
 
     /// Whether smoltcp has nothing more to say for it: closed, and the RST, if there is one, is out, or has found no

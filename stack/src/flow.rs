@@ -32,6 +32,8 @@ pub(crate) struct Flow {
     sent: u64,
     /// The peer's initial sequence number.
     peer_initial: Option<u32>,
+    /// One past the highest sequence number of the peer's that was seen.
+    peer_highest: u32,
     /// Stream bytes that the application has taken.
     pub(crate) consumed: u64,
     template: Option<HeaderTemplate>,
@@ -52,6 +54,7 @@ impl Flow {
             enqueued: 0,
             sent: 0,
             peer_initial: None,
+            peer_highest: 0,
             consumed: 0,
             template: None,
             windows: Windows::default(),
@@ -103,8 +106,27 @@ impl Flow {
         self.patience.heard(now);
         if headers.flags.syn() {
             self.peer_initial = Some(headers.sequence);
+            self.peer_highest = headers.sequence;
+        }
+        let end = headers.sequence.wrapping_add(headers.segment_len());
+        if end.wrapping_sub(self.peer_highest) as i32 > 0 {
+            self.peer_highest = end;
         }
         self.windows.on_ingress(headers);
+    }
+
+    /// Whether the peer has sent anything beyond the `arrived` bytes that are in order: it may have been kept.
+    pub(crate) fn has_gaps(&self, arrived: u64) -> bool {
+        let next = self.next_of_peer(arrived);
+        self.peer_highest.wrapping_sub(next) as i32 > 0
+    }
+
+    /// The peer's sequence number after the first `arrived` bytes.
+    fn next_of_peer(&self, arrived: u64) -> u32 {
+        self.peer_initial
+            .unwrap_or(0)
+            .wrapping_add(1)
+            .wrapping_add(arrived as u32)
     }
 
     /// The connection as the guard sees it. `None` before our SYN is out.
@@ -125,11 +147,7 @@ impl Flow {
                 sequence.initial()
             },
             snd_max: sequence.sequence(sequence.frontier() as i64),
-            rcv_nxt: self
-                .peer_initial
-                .unwrap_or(0)
-                .wrapping_add(1)
-                .wrapping_add(received as u32),
+            rcv_nxt: self.next_of_peer(received),
             rcv_wnd: (socket.recv_capacity() - socket.recv_queue()) as u32,
             windows: self.windows,
         })

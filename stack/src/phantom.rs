@@ -7,9 +7,11 @@
 //! (docs/decisions has the record of the alternatives.)
 //!
 //! Sockets are pooled, with their buffers: a connection that ends leaves its socket to the next one, so that
-//! opening one allocates nothing and the memory follows the largest number of connections open at once.
+//! opening one allocates nothing and the memory follows the largest number of connections open at once. What a receive
+//! ring has taken is given back while its connection is at rest.
 
 use memmap2::{Advice, MmapOptions};
+use pagewire_nic::dma::RingMemory;
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
 
 /// What stands behind the transmit ring of a pool's sockets.
@@ -40,9 +42,15 @@ pub struct NoSocketMemory {
     source: std::io::Error,
 }
 
+/// A socket, and a handle on what its receive ring is made of.
+pub(crate) struct PooledSocket {
+    pub(crate) socket: Socket<'static>,
+    pub(crate) receive: RingMemory,
+}
+
 /// Sockets at rest, and the way to make more.
 pub(crate) struct SocketPool {
-    idle: Vec<Socket<'static>>,
+    idle: Vec<PooledSocket>,
     sizes: SocketSizes,
     congestion: CongestionControl,
 }
@@ -57,9 +65,9 @@ impl SocketPool {
     }
 
     /// A closed socket, as new.
-    pub(crate) fn take(&mut self) -> Result<Socket<'static>, NoSocketMemory> {
-        let mut socket = match self.idle.pop() {
-            Some(socket) => socket,
+    pub(crate) fn take(&mut self) -> Result<PooledSocket, NoSocketMemory> {
+        let mut pooled = match self.idle.pop() {
+            Some(pooled) => pooled,
             None => {
                 let SocketSizes { receive, transmit } = self.sizes;
                 let refused = |source| NoSocketMemory {
@@ -67,12 +75,15 @@ impl SocketPool {
                     transmit,
                     source,
                 };
-                Socket::new(
-                    SocketBuffer::new(untouched_zeros(receive).map_err(refused)?),
-                    SocketBuffer::new(untouched_zeros(transmit).map_err(refused)?),
-                )
+                let (handle, ring) = RingMemory::lend(receive).map_err(refused)?;
+                let phantom = untouched_zeros(transmit).map_err(refused)?;
+                PooledSocket {
+                    socket: Socket::new(SocketBuffer::new(ring), SocketBuffer::new(phantom)),
+                    receive: handle,
+                }
             }
         };
+        let socket = &mut pooled.socket;
         // A fresh controller each time: smoltcp keeps the old one's window across a reset.
         socket.set_congestion_control(self.congestion);
         // A 10 ms delayed ACK halves the speed of a sender that waits for it; ACKs are coalesced by batches.
@@ -81,13 +92,13 @@ impl SocketPool {
         // ring's end; what there is to send beyond it goes with the next full segment. A connection makes an exception
         // for the end of all that is promised.
         socket.set_nagle_enabled(true);
-        Ok(socket)
+        Ok(pooled)
     }
 
     /// Takes a socket back; its connection is over.
-    pub(crate) fn give(&mut self, mut socket: Socket<'static>) {
-        socket.abort();
-        self.idle.push(socket);
+    pub(crate) fn give(&mut self, mut pooled: PooledSocket) {
+        pooled.socket.abort();
+        self.idle.push(pooled);
     }
 }
 
@@ -131,11 +142,11 @@ mod tests {
         };
         let mut pool = SocketPool::new(sizes, CongestionControl::None);
         let mut socket = pool.take().unwrap();
-        socket.listen(80).unwrap();
+        socket.socket.listen(80).unwrap();
         pool.give(socket);
         assert_eq!(pool.idle.len(), 1);
         let socket = pool.take().unwrap();
-        assert!(!socket.is_open());
+        assert!(!socket.socket.is_open());
         assert!(pool.idle.is_empty());
     }
 }

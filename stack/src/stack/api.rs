@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pagewire_nic::dma::DmaError;
 use pagewire_nic::port::{RxQueue, TxQueue};
-use smoltcp::socket::tcp::{Socket, State};
+use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
 
@@ -13,7 +13,7 @@ use super::{Core, FIRST_EPHEMERAL, Stack, Unreachable};
 use crate::connection::{Connection, Failure, Origin};
 use crate::headers::FourTuple;
 use crate::host::{EchoReply, Lease, PingError};
-use crate::phantom::{NoSocketMemory, SocketPool, TransmitRing};
+use crate::phantom::{NoSocketMemory, PooledSocket, SocketPool, TransmitRing};
 use crate::send_queue::SendQueue;
 use crate::source::{SharedFile, Source};
 
@@ -100,13 +100,14 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         }
         let address = core.source_towards(remote.addr).map_err(unreachable)?;
         let local = core.free_port(address, remote)?;
-        let mut socket = core.pool(ring).take()?;
-        if socket.connect(core.interface.context(), remote, local).is_err() {
-            core.pool(ring).give(socket);
+        let mut pooled = core.pool(ring).take()?;
+        let context = core.interface.context();
+        if pooled.socket.connect(context, remote, local).is_err() {
+            core.pool(ring).give(pooled);
             return Err(unreachable(Unreachable::NotAHost));
         }
         let key = core.insert(
-            socket,
+            pooled,
             ring,
             FourTuple::new(local, remote),
             Origin::Connected,
@@ -301,14 +302,14 @@ impl<T: TxQueue> Core<T> {
 
     pub(super) fn insert(
         &mut self,
-        socket: Socket<'static>,
+        pooled: PooledSocket,
         ring: TransmitRing,
         tuple: FourTuple,
         origin: Origin,
         now: Instant,
     ) -> usize {
         self.next_generation = self.next_generation.wrapping_add(1);
-        let connection = Connection::new(socket, ring, tuple, origin, self.next_generation, now);
+        let connection = Connection::new(pooled, ring, tuple, origin, self.next_generation, now);
         let key = self.connections.insert(connection);
         self.table.insert(tuple, key);
         key

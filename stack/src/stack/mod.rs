@@ -19,6 +19,7 @@ mod config;
 mod listening;
 mod packets;
 mod readiness;
+mod resting;
 mod rounds;
 
 pub use addresses::{SetupError, Unreachable};
@@ -117,6 +118,8 @@ struct Core<T> {
     small_bytes: SmallBytes,
     /// Connections and listeners that may have events.
     eventful: VecDeque<Registered>,
+    /// Connections that bytes came to, and when to see whether they are at rest; in that order.
+    touched: VecDeque<(Instant, ConnectionId)>,
     /// For packets that belong to no connection.
     host: Host,
     config: StackConfig,
@@ -186,6 +189,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             real_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
             small_bytes: SmallBytes::new(Arc::clone(&mapper)),
             eventful: VecDeque::new(),
+            touched: VecDeque::new(),
             host: Host::new(config.dhcp, config.seed as u16, config.mtu, now),
             next_generation: 0,
             next_ephemeral: FIRST_EPHEMERAL,

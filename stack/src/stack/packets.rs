@@ -78,6 +78,9 @@ impl<T: TxQueue> Core<T> {
             packet: Some(packet),
         };
         self.interface.poll_ingress_single(now, device, sockets);
+        if headers.payload_len > 0 {
+            self.touch(key, now);
+        }
         self.wake(key);
     }
 
@@ -127,10 +130,10 @@ impl<T: TxQueue> Core<T> {
             return None;
         }
         let ring = self.listeners.get(&port)?.ring;
-        let mut socket = self.pool(ring).take().ok()?;
-        socket.listen(headers.destination).ok()?;
+        let mut pooled = self.pool(ring).take().ok()?;
+        pooled.socket.listen(headers.destination).ok()?;
         let key = self.insert(
-            socket,
+            pooled,
             ring,
             headers.ingress_tuple(),
             Origin::Accepted { port },

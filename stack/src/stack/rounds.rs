@@ -27,6 +27,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         core.fire_timers(now);
         core.run_ready(now);
         core.run_host(now);
+        core.let_rest(now);
         core.egress.publish();
         ingress.refill();
         let sent = (core.egress.counters().packets - posted_before) as usize;
@@ -50,7 +51,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             .values()
             .filter_map(|listening| listening.backlog.next_deadline())
             .min();
-        [core.timers.next(), half_open, core.host.due]
+        let resting = core.touched.front().map(|(due, _)| *due);
+        [core.timers.next(), half_open, core.host.due, resting]
             .into_iter()
             .flatten()
             .min()

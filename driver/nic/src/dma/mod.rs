@@ -15,6 +15,7 @@
 //! - [`GatherSlice`]: bytes of a region named by reference, which no CPU touches.
 //! - [`Chunk`]: a small piece of a region, filled anew for each use.
 //! - [`Scratch`]: memory for payload that is written and never read.
+//! - [`RingMemory`]: what a socket's receive ring is made of; it can be given back while nothing is in it.
 //! - [`ReadLease`]: the kernel's promise to make writers of a file wait.
 //!
 //! Life of a region:
@@ -40,6 +41,7 @@ mod lease;
 mod payload;
 mod pool;
 mod region;
+mod ring_memory;
 mod scratch;
 
 pub use arena::{Arena, PageSize};
@@ -50,4 +52,5 @@ pub use gather::GatherSlice;
 pub use lease::{LeaseRefused, ReadLease};
 pub use pool::FramePool;
 pub use region::{Bidirectional, Dir, Region, ToDevice};
+pub use ring_memory::RingMemory;
 pub use scratch::Scratch;

@@ -1,0 +1,199 @@
+//! TCP segments that no stack of ours would send, written by hand: floods of SYNs, gaps that stay.
+
+use pagewire_stack::headers::{Peek, TcpHeaders, peek};
+use pagewire_stack::listener::ListenerConfig;
+use pagewire_stack::{ConnectionId, Duration, TransmitRing};
+use pagewire_tests::{Alone, address_v4};
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpAddress,
+    IpProtocol, IpRepr, Ipv4Address, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
+};
+
+const PORT: u16 = 7;
+const OUR_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
+const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
+
+/// Somebody who sends segments.
+#[derive(Clone, Copy)]
+struct Peer {
+    host: u8,
+    port: u16,
+}
+
+impl Peer {
+    fn address(self) -> Ipv4Address {
+        Ipv4Address::new(10, 0, 0, self.host)
+    }
+
+    fn segment(
+        self,
+        control: TcpControl,
+        sequence: u32,
+        acknowledgment: Option<u32>,
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let (source, destination) = (IpAddress::Ipv4(self.address()), address_v4(1));
+        let tcp = TcpRepr {
+            src_port: self.port,
+            dst_port: PORT,
+            control,
+            seq_number: TcpSeqNumber(sequence as i32),
+            ack_number: acknowledgment.map(|number| TcpSeqNumber(number as i32)),
+            window_len: 60_000,
+            window_scale: None,
+            max_seg_size: (control == TcpControl::Syn).then_some(1460),
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload,
+        };
+        let ip = IpRepr::new(source, destination, IpProtocol::Tcp, tcp.buffer_len(), 64);
+        let checksums = ChecksumCapabilities::default();
+        let mut packet = vec![0; ip.buffer_len()];
+        ip.emit(&mut packet, &checksums);
+        let mut segment = TcpPacket::new_unchecked(&mut packet[ip.header_len()..]);
+        tcp.emit(&mut segment, &source, &destination, &checksums);
+        frame(EthernetProtocol::Ipv4, &packet)
+    }
+
+    /// Who it is that has this address.
+    fn arp(self) -> Vec<u8> {
+        let message = ArpRepr::EthernetIpv4 {
+            operation: ArpOperation::Reply,
+            source_hardware_addr: MAC,
+            source_protocol_addr: self.address(),
+            target_hardware_addr: OUR_MAC,
+            target_protocol_addr: Ipv4Address::new(10, 0, 0, 1),
+        };
+        let mut body = vec![0; message.buffer_len()];
+        message.emit(&mut ArpPacket::new_unchecked(&mut body[..]));
+        frame(EthernetProtocol::Arp, &body)
+    }
+
+    /// The last segment to this peer among `frames`.
+    fn told(self, frames: &[Vec<u8>]) -> Option<TcpHeaders> {
+        let to_us = frames.iter().rev().find_map(|frame| match peek(frame) {
+            Peek::Tcp(headers) if headers.destination.port == self.port => Some(headers),
+            _ => None,
+        });
+        to_us.filter(|headers| headers.destination.addr == IpAddress::Ipv4(self.address()))
+    }
+}
+
+fn frame(protocol: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; 14 + payload.len()];
+    let mut ethernet = EthernetFrame::new_unchecked(&mut bytes[..]);
+    ethernet.set_src_addr(MAC);
+    ethernet.set_dst_addr(OUR_MAC);
+    ethernet.set_ethertype(protocol);
+    ethernet.payload_mut().copy_from_slice(payload);
+    bytes
+}
+
+fn listening() -> Alone {
+    let mut alone = Alone::new(|_| {});
+    let config = ListenerConfig::default();
+    alone
+        .machine
+        .stack
+        .listen(PORT, TransmitRing::Phantom, config)
+        .unwrap();
+    alone
+}
+
+/// The first number of a connection's stream on our side: an answer to `syn`, which is acknowledged.
+fn shake_hands(alone: &mut Alone, peer: Peer, frames: &[Vec<u8>]) -> (ConnectionId, u32) {
+    let answer = peer.told(frames).expect("a SYN was answered");
+    assert!(answer.flags.syn() && answer.flags.ack());
+    let next = answer.sequence.wrapping_add(1);
+    alone.send(&peer.segment(TcpControl::None, 1, Some(next), b""));
+    alone.sent();
+    let id = alone.machine.stack.accept(PORT).expect("the handshake is done");
+    (id, next)
+}
+
+/// Memory of this process that is nobody else's, in bytes.
+fn private_bytes() -> u64 {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Private_Dirty:"));
+    let kib = line.unwrap().trim().strip_suffix(" kB").unwrap().trim();
+    kib.parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn a_good_client_gets_in_while_a_hundred_thousand_syns_come_and_memory_stays_what_it_is() {
+    let mut alone = listening();
+    let good = Peer { host: 2, port: 4_000 };
+    alone.send(&good.arp());
+    alone.sent();
+    let (mut answer, mut accepted) = (None, None);
+    let mut grown_from = 0;
+    for number in 0..100_000_u32 {
+        let forged = Peer {
+            host: 3 + (number % 250) as u8,
+            port: 1_000 + (number / 250) as u16,
+        };
+        alone.send(&forged.segment(TcpControl::Syn, number, None, b""));
+        alone.now += Duration::from_micros(2);
+        match number {
+            10_000 => grown_from = private_bytes(),
+            50_000 => alone.send(&good.segment(TcpControl::Syn, 0, None, b"")),
+            _ => {}
+        }
+        if number % 50 == 0 || number == 50_001 {
+            let frames = alone.sent();
+            answer = answer.or_else(|| good.told(&frames).map(|_| frames));
+        }
+        // Its round trip takes as long as a thousand SYNs of the flood.
+        if number == 51_000 {
+            accepted = Some(shake_hands(&mut alone, good, answer.as_ref().unwrap()));
+        }
+    }
+    let (id, next) = accepted.unwrap();
+    alone.send(&good.segment(TcpControl::Psh, 1, Some(next), b"still here"));
+    alone.sent();
+    let stack = &mut alone.machine.stack;
+    assert_eq!(stack.receive(id, |bytes| bytes.len()), 10);
+    assert!(stack.accept(PORT).is_none(), "a forged client was let in");
+    let limit = ListenerConfig::default().half_open;
+    assert_eq!(stack.connection_count(), limit + 1);
+    // A connection for each of them would take ten times as much; other tests of this process take some.
+    let grown = private_bytes().saturating_sub(grown_from);
+    assert!(grown < 16 << 20, "90,000 SYNs took {grown} bytes");
+    // The flood is over: what is half-open is dropped when its time is up.
+    alone.sent_within(Duration::from_secs(60));
+    assert_eq!(alone.machine.stack.connection_count(), 1);
+    alone.finish();
+}
+
+#[test]
+fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
+    let mut alone = listening();
+    let peer = Peer { host: 2, port: 4_000 };
+    alone.send(&peer.arp());
+    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
+    let frames = alone.sent();
+    let (id, next) = shake_hands(&mut alone, peer, &frames);
+    let segment = |sequence, payload| peer.segment(TcpControl::Psh, sequence, Some(next), payload);
+    for (first, behind, missing) in [(1, 101, 51), (151, 251, 201)] {
+        alone.send(&segment(first, &[b'a'; 50]));
+        alone.send(&segment(behind, &[b'c'; 50]));
+        alone.sent();
+        assert_eq!(alone.machine.stack.receive(id, |bytes| bytes.len()), 50);
+        // Long enough for what an empty ring has taken to be given back, twice.
+        alone.sent_within(Duration::from_secs(5));
+        alone.send(&segment(missing, &[b'b'; 50]));
+        alone.sent();
+        let mut received = vec![];
+        alone.machine.stack.receive(id, |bytes| {
+            received.extend_from_slice(bytes);
+            bytes.len()
+        });
+        assert!(received == [[b'b'; 50], [b'c'; 50]].concat(), "{received:?}");
+        alone.sent_within(Duration::from_secs(5));
+    }
+    alone.finish();
+}
