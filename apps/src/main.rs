@@ -70,7 +70,7 @@ fn dispatch(arguments: Arguments) -> u8 {
                 Way::Network(sending) => conclude(network::send(&arguments, &sending, interrupt), interrupt),
             })
         }
-        Command::Recv(arguments) => match arguments.machine.machine(arguments.mtu) {
+        Command::Recv(arguments) => match arguments.machine() {
             Ok(machine) => until_interrupted(|interrupt| {
                 conclude(network::recv(&arguments, &machine, interrupt), interrupt)
             }),

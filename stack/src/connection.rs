@@ -11,6 +11,7 @@ use smoltcp::time::Instant;
 
 use crate::flow::Flow;
 use crate::headers::FourTuple;
+use crate::inbox::Inbox;
 use crate::patience::Silence;
 use crate::phantom::{PooledSocket, TransmitRing};
 use crate::small_bytes::SmallBytes;
@@ -72,9 +73,11 @@ pub(crate) enum Rest {
 pub(crate) struct Connection {
     pub(crate) sockets: SocketSet<'static>,
     handle: SocketHandle,
-    /// What its receive ring is made of.
+    /// The memory of its receive ring, or of what its inbox keeps.
     receive: RingMemory,
     pub(crate) flow: Flow,
+    /// Where its received bytes are, if its receive ring is a phantom.
+    pub(crate) inbox: Option<Inbox>,
     pub(crate) tuple: FourTuple,
     pub(crate) origin: Origin,
     pub(crate) generation: u32,
@@ -108,7 +111,11 @@ impl Connection {
         generation: u32,
         now: Instant,
     ) -> Self {
-        let PooledSocket { socket, receive } = pooled;
+        let PooledSocket {
+            socket,
+            receive,
+            store,
+        } = pooled;
         let last_state = socket.state();
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
@@ -118,6 +125,7 @@ impl Connection {
             receive,
             rest: Rest::default(),
             flow: Flow::new(ring, now),
+            inbox: store.map(Inbox::new),
             tuple,
             origin,
             generation,
@@ -150,9 +158,30 @@ impl Connection {
             smoltcp::socket::Socket::Tcp(socket) => PooledSocket {
                 socket,
                 receive: self.receive,
+                store: self.inbox.map(Inbox::into_store),
             },
             _ => unreachable!("only TCP sockets are added to a connection's set"),
         }
+    }
+
+    /// The offset in the stream up to which there is room.
+    pub(crate) fn window_end(&self) -> u64 {
+        self.flow.consumed + self.socket().recv_capacity() as u64
+    }
+
+    /// Takes `len` bytes, which have been read, out of smoltcp's ring.
+    pub(crate) fn consume(&mut self, len: usize) {
+        let mut left = len;
+        // Twice, because smoltcp shows what there is up to the ring's end first.
+        for _ in 0..2 {
+            let taken = self.socket_mut().recv(|ring| {
+                let len = ring.len().min(left);
+                (len, len)
+            });
+            left -= taken.unwrap_or(0);
+        }
+        debug_assert_eq!(left, 0, "only what was in the ring can have been read");
+        self.flow.consumed += len as u64;
     }
 
     /// All bytes that will be sent are promised: after the last of them comes a FIN.

@@ -129,6 +129,13 @@ impl Flow {
             .wrapping_add(arrived as u32)
     }
 
+    /// The offset in the peer's stream of a segment's first payload byte, in a stream of which `arrived` bytes are in
+    /// order. Negative before its beginning. A segment of the window is less than 2 GiB away.
+    pub(crate) fn stream_offset(&self, headers: &TcpHeaders, arrived: u64) -> i64 {
+        let first = headers.sequence.wrapping_add(u32::from(headers.flags.syn()));
+        arrived as i64 + i64::from(first.wrapping_sub(self.next_of_peer(arrived)) as i32)
+    }
+
     /// The connection as the guard sees it. `None` before our SYN is out.
     pub(crate) fn view(&self, socket: &tcp::Socket<'_>) -> Option<FlowView> {
         let sequence = self.sequence.as_ref()?;

@@ -6,12 +6,19 @@
 //! emits; the adapter throws that payload away and sends the bytes that the send queue names instead.
 //! (docs/decisions has the record of the alternatives.)
 //!
+//! The receive ring can be a phantom too ([`ReceiveRing::Phantom`]): what smoltcp writes there is thrown away, and the
+//! application reads the bytes where the NIC has put them (the module `inbox`).
+//!
 //! Sockets are pooled, with their buffers: a connection that ends leaves its socket to the next one, so that
-//! opening one allocates nothing and the memory follows the largest number of connections open at once. What a receive
-//! ring has taken is given back while its connection is at rest.
+//! opening one allocates nothing and the memory follows the largest number of connections open at once. smoltcp borrows
+//! the buffers for ever: a stack that ends leaves its sockets to the next one of the process. What a receive ring has taken
+//! is given back while its connection is at rest.
+
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 
 use memmap2::{Advice, MmapOptions};
-use pagewire_nic::dma::RingMemory;
+use pagewire_nic::dma::{RingMemory, discard};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
 
 /// What stands behind the transmit ring of a pool's sockets.
@@ -24,8 +31,18 @@ pub enum TransmitRing {
     Real,
 }
 
+/// What stands behind the receive rings of a stack's sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiveRing {
+    /// Nothing: what arrives is read where the NIC has put it, and kept only where it is not read at once. For few
+    /// connections that much is received on: a ring takes a mapping for each 16 KiB.
+    Phantom,
+    /// Memory: payload is copied in, and read there.
+    Real,
+}
+
 /// The sizes of a socket's buffers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketSizes {
     /// Receive ring in bytes: the largest window that is advertised.
     pub receive: usize,
@@ -39,27 +56,62 @@ pub struct SocketSizes {
 pub struct NoSocketMemory {
     receive: usize,
     transmit: usize,
-    source: std::io::Error,
+    source: Box<dyn Error + Send + Sync>,
 }
 
-/// A socket, and a handle on what its receive ring is made of.
+/// A socket, and where its received bytes are.
 pub(crate) struct PooledSocket {
     pub(crate) socket: Socket<'static>,
+    /// A handle on the memory of its receive ring, or of its store.
     pub(crate) receive: RingMemory,
+    /// Where its received bytes are kept if its receive ring keeps none.
+    pub(crate) store: Option<Store>,
+}
+
+/// Room for what nobody has read yet, as long as the largest window: a byte's offset in the stream, modulo that
+/// length, is its place.
+pub(crate) struct Store(pub(crate) &'static mut [u8]);
+
+impl Store {
+    /// Keeps `bytes`, which are the stream's from `offset` on.
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        let len = self.0.len();
+        let bytes = &bytes[..bytes.len().min(len)];
+        let at = (offset % len as u64) as usize;
+        let (first, second) = bytes.split_at(bytes.len().min(len - at));
+        self.0[at..at + first.len()].copy_from_slice(first);
+        self.0[..second.len()].copy_from_slice(second);
+    }
+
+    /// The bytes from `offset` on that lie in one piece, at most `len`.
+    pub(crate) fn read(&self, offset: u64, len: usize) -> &[u8] {
+        let at = (offset % self.0.len() as u64) as usize;
+        &self.0[at..][..len.min(self.0.len() - at)]
+    }
+}
+
+/// Sockets of stacks that have ended, each with what it was made as.
+static PARKED: Mutex<Vec<(Make, PooledSocket)>> = Mutex::new(Vec::new());
+
+/// As what a socket is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Make {
+    sizes: SocketSizes,
+    receive: ReceiveRing,
 }
 
 /// Sockets at rest, and the way to make more.
 pub(crate) struct SocketPool {
     idle: Vec<PooledSocket>,
-    sizes: SocketSizes,
+    make: Make,
     congestion: CongestionControl,
 }
 
 impl SocketPool {
-    pub(crate) fn new(sizes: SocketSizes, congestion: CongestionControl) -> Self {
+    pub(crate) fn new(sizes: SocketSizes, receive: ReceiveRing, congestion: CongestionControl) -> Self {
         Self {
             idle: Vec::new(),
-            sizes,
+            make: Make { sizes, receive },
             congestion,
         }
     }
@@ -68,20 +120,11 @@ impl SocketPool {
     pub(crate) fn take(&mut self) -> Result<PooledSocket, NoSocketMemory> {
         let mut pooled = match self.idle.pop() {
             Some(pooled) => pooled,
-            None => {
-                let SocketSizes { receive, transmit } = self.sizes;
-                let refused = |source| NoSocketMemory {
-                    receive,
-                    transmit,
-                    source,
-                };
-                let (handle, ring) = RingMemory::lend(receive).map_err(refused)?;
-                let phantom = untouched_zeros(transmit).map_err(refused)?;
-                PooledSocket {
-                    socket: Socket::new(SocketBuffer::new(ring), SocketBuffer::new(phantom)),
-                    receive: handle,
-                }
-            }
+            None => self.make.socket().map_err(|source| NoSocketMemory {
+                receive: self.make.sizes.receive,
+                transmit: self.make.sizes.transmit,
+                source,
+            })?,
         };
         let socket = &mut pooled.socket;
         // A fresh controller each time: smoltcp keeps the old one's window across a reset.
@@ -102,9 +145,48 @@ impl SocketPool {
     }
 }
 
+impl Drop for SocketPool {
+    fn drop(&mut self) {
+        let parked = self.idle.drain(..).map(|pooled| (self.make, pooled));
+        PARKED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(parked);
+    }
+}
+
+impl Make {
+    /// One that was parked, or a new one.
+    fn socket(self) -> Result<PooledSocket, Box<dyn Error + Send + Sync>> {
+        let mut parked = PARKED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = parked.iter().rposition(|(make, _)| *make == self) {
+            return Ok(parked.swap_remove(at).1);
+        }
+        drop(parked);
+        let SocketSizes { receive, transmit } = self.sizes;
+        let transmit = untouched_zeros(transmit)?;
+        let (ring, receive, store) = match self.receive {
+            ReceiveRing::Real => {
+                let (handle, memory) = RingMemory::lend(receive)?;
+                (memory, handle, None)
+            }
+            ReceiveRing::Phantom => {
+                let ring = discard(receive)?;
+                let (handle, memory) = RingMemory::lend(ring.len())?;
+                (ring, handle, Some(Store(memory)))
+            }
+        };
+        Ok(PooledSocket {
+            socket: Socket::new(SocketBuffer::new(ring), SocketBuffer::new(transmit)),
+            receive,
+            store,
+        })
+    }
+}
+
 /// `len` bytes of zeros that take no memory until they are written. They live as long as the process: a
 /// smoltcp buffer borrows them, and sockets are used again, never freed.
-fn untouched_zeros(len: usize) -> std::io::Result<&'static mut [u8]> {
+pub(crate) fn untouched_zeros(len: usize) -> std::io::Result<&'static mut [u8]> {
     let map = MmapOptions::new().len(len).map_anon()?;
     // A huge page of zeros would be 2 MiB that the cache has to hold; a small one fits into its first level.
     // A kernel without huge pages refuses the advice, and needs none.
@@ -140,13 +222,13 @@ mod tests {
             receive: 65536,
             transmit: 1 << 20,
         };
-        let mut pool = SocketPool::new(sizes, CongestionControl::None);
-        let mut socket = pool.take().unwrap();
-        socket.socket.listen(80).unwrap();
-        pool.give(socket);
+        let mut pool = SocketPool::new(sizes, ReceiveRing::Real, CongestionControl::None);
+        let mut pooled = pool.take().unwrap();
+        pooled.socket.listen(80).unwrap();
+        pool.give(pooled);
         assert_eq!(pool.idle.len(), 1);
-        let socket = pool.take().unwrap();
-        assert!(!socket.socket.is_open());
+        let pooled = pool.take().unwrap();
+        assert!(!pooled.socket.is_open());
         assert!(pool.idle.is_empty());
     }
 }

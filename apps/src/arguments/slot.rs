@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use pagewire_bus::PciAddress;
-use pagewire_stack::IpAddress;
+use pagewire_stack::{IpAddress, ReceiveRing};
 
-use super::machine::{Cable, MachineArguments};
+use super::machine::{Cable, Machine, MachineArguments};
 use super::network::address;
 
 /// The end of `recv`'s help.
@@ -64,6 +64,15 @@ pub(crate) struct RecvArguments {
     /// Print one JSON object on stdout in place of the summary in words
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl RecvArguments {
+    /// The machine that receives. What arrives is hashed and written from where the NIC has put it.
+    pub(crate) fn machine(&self) -> Result<Machine, String> {
+        let mut machine = self.machine.machine(self.mtu)?;
+        machine.settings.stack.receive = ReceiveRing::Phantom;
+        Ok(machine)
+    }
 }
 
 /// What `pagewire ping` is told.

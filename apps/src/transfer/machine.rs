@@ -7,7 +7,9 @@ use pagewire_emu::sanitizer::Level;
 use pagewire_emu::{EmulatedNic, Model, Options};
 use pagewire_nic::port::{Nic, NicConfig, NicError, Opened, RxQueue, SleepDelay, TxQueue};
 use pagewire_nic::{e1000, e1000e, ixgbe};
-use pagewire_stack::{CongestionControl, Instant, IpAddress, IpCidr, SocketSizes, Stack, StackConfig};
+use pagewire_stack::{
+    CongestionControl, Instant, IpAddress, IpCidr, ReceiveRing, SocketSizes, Stack, StackConfig,
+};
 
 use super::{Plan, SanitizerLevel, TransferError};
 
@@ -100,7 +102,7 @@ pub(super) struct Machine<F: Family> {
 const IN_FLIGHT: usize = 1 << 20;
 
 /// Receive buffers and their length in bytes, where whole segments arrive.
-const WHOLE_BUFFERS: (u16, u32) = (128, 16 << 10);
+const WHOLE_BUFFERS: (u16, u32) = (256, 16 << 10);
 /// The same where frames do.
 const FRAME_BUFFERS: (u16, u32) = (1024, 2048);
 
@@ -148,6 +150,10 @@ impl<F: Family> Machine<F> {
             // More than is ever in flight, so that no segment is cut at the window's edge.
             receive: 2 * IN_FLIGHT,
             transmit: plan.in_flight(),
+        };
+        stack_config.receive = match end {
+            End::Sender => ReceiveRing::Real,
+            End::Receiver => ReceiveRing::Phantom,
         };
         stack_config.congestion = if plan.impairments.is_none() {
             CongestionControl::None

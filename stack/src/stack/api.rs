@@ -13,6 +13,7 @@ use super::{Core, FIRST_EPHEMERAL, Stack, Unreachable};
 use crate::connection::{Connection, Failure, Origin};
 use crate::headers::FourTuple;
 use crate::host::{EchoReply, Lease, PingError};
+use crate::inbox::Inbox;
 use crate::phantom::{NoSocketMemory, PooledSocket, SocketPool, TransmitRing};
 use crate::send_queue::SendQueue;
 use crate::source::{SharedFile, Source};
@@ -182,23 +183,37 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     }
 
     /// Shows the received bytes that lie in one piece to `take`, which returns how many of them it took.
-    /// Returns that number; 0 where nothing is there.
+    /// Returns that number; 0 where nothing is there. With a phantom receive ring, bytes that are taken before the next
+    /// [`poll`](Self::poll) are never copied.
     pub fn receive(&mut self, id: ConnectionId, take: impl FnOnce(&[u8]) -> usize) -> usize {
-        let Some(connection) = self.core.find_mut(id) else {
+        let Self { ingress, core } = self;
+        let Some(connection) = core.find_mut(id) else {
             return 0;
         };
-        if !connection.socket().can_recv() {
+        let unread = connection.socket().recv_queue();
+        if unread == 0 {
             return 0;
         }
-        let taken = connection.socket_mut().recv(|bytes| {
-            let len = take(bytes);
-            (len, len)
-        });
-        let taken = taken.unwrap_or(0);
+        let taken = match &mut connection.inbox {
+            None => {
+                let taken = connection.socket_mut().recv(|bytes| {
+                    let len = take(bytes);
+                    (len, len)
+                });
+                let taken = taken.unwrap_or(0);
+                connection.flow.consumed += taken as u64;
+                taken
+            }
+            Some(inbox) => {
+                let bytes = inbox.front(connection.flow.consumed, unread, |place| ingress.packet(place));
+                let taken = take(bytes).min(bytes.len());
+                connection.consume(taken);
+                taken
+            }
+        };
         if taken > 0 {
-            connection.flow.consumed += taken as u64;
             // The window has grown: the peer may have to hear of it.
-            self.core.wake(id.key);
+            core.wake(id.key);
         }
         taken
     }
@@ -324,6 +339,7 @@ impl<T: TxQueue> Core<T> {
         self.table.remove(&connection.tuple);
         self.timers.cancel(key);
         self.counters.retransmitted_bytes += connection.flow.retransmitted;
+        self.counters.kept_bytes += connection.inbox.as_ref().map_or(0, Inbox::kept);
         let ring = connection.flow.ring;
         self.pool(ring).give(connection.into_socket());
     }

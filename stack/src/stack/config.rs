@@ -7,7 +7,7 @@ use smoltcp::phy::{Checksum, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp::CongestionControl;
 use smoltcp::wire::{IpAddress, IpCidr};
 
-use crate::phantom::SocketSizes;
+use crate::phantom::{ReceiveRing, SocketSizes};
 use crate::vlan::{VlanId, tag_len};
 
 /// Ethernet header in bytes.
@@ -36,6 +36,8 @@ pub struct StackConfig {
     pub seed: u64,
     /// Buffer sizes of every socket.
     pub sockets: SocketSizes,
+    /// What stands behind every socket's receive ring.
+    pub receive: ReceiveRing,
     /// How senders react to loss.
     pub congestion: CongestionControl,
     /// Most connections at once, half-open ones included.
@@ -68,6 +70,7 @@ impl StackConfig {
                 receive: 1 << 20,
                 transmit: 1 << 20,
             },
+            receive: ReceiveRing::Real,
             congestion: CongestionControl::Cubic,
             max_connections: 16_384,
         }
@@ -109,6 +112,9 @@ impl StackConfig {
             ETHERNET + self.mtu
         }
     }
+
+    /// The longest packet in bytes that can arrive, the Ethernet header included.
+    pub(crate) const LONGEST_ARRIVAL: usize = ETHERNET + LONGEST_IP;
 
     /// The device as smoltcp is to see it.
     pub(crate) fn capabilities(&self, limits: TxLimits) -> DeviceCapabilities {

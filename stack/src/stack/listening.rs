@@ -19,8 +19,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             return Err(OpenError::PortTaken { port });
         }
         // The first connection's socket: memory that cannot be had shows here, not as silence towards a SYN.
-        let socket = core.pool(ring).take()?;
-        core.pool(ring).give(socket);
+        let pooled = core.pool(ring).take()?;
+        core.pool(ring).give(pooled);
         core.listeners.insert(
             port,
             Listening {

@@ -2,12 +2,13 @@
 //!
 //! [`Stack::poll`] does one round, in this order, and never waits:
 //! 1. take back completed descriptors;
-//! 2. take a batch of packets from the ring; each goes, through the guard, to the connection that its
+//! 2. keep what nobody has read in the frames of the last batch, and give those back;
+//! 3. take a batch of packets from the ring; each goes, through the guard, to the connection that its
 //!    addresses and ports name, or to a listener, or to smoltcp for an answer (ARP, ping, a refusal);
-//! 3. wake connections whose timer is due;
-//! 4. let every connection that has something to do emit a burst, and the host itself where it has
+//! 4. wake connections whose timer is due;
+//! 5. let every connection that has something to do emit a burst, and the host itself where it has
 //!    ([`Stack::ping`], a lease to renew);
-//! 5. ring the doorbell once, and give buffers back to the NIC.
+//! 6. ring the doorbell once, and give buffers back to the NIC.
 //!
 //! The cost of a round follows what happened in it: connections that are at rest are not looked at.
 //! Time is an argument, and the seed of sequence numbers is one of [`StackConfig`]'s: the same calls give
@@ -33,6 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use pagewire_bus::DmaMapper;
+use pagewire_nic::dma::DmaError;
 use pagewire_nic::port::{RxQueue, TxLimits, TxQueue};
 use slab::Slab;
 use smoltcp::iface::{Config, Interface};
@@ -45,9 +47,10 @@ use crate::device::OneCall;
 use crate::egress::{Egress, EgressCounters};
 use crate::headers::FourTuple;
 use crate::host::Host;
+use crate::inbox::Inbox;
 use crate::ingress::{Ingress, IngressCounters};
 use crate::listener::Listener;
-use crate::phantom::{SocketPool, TransmitRing};
+use crate::phantom::{ReceiveRing, SocketPool, TransmitRing, untouched_zeros};
 use crate::small_bytes::SmallBytes;
 use crate::sockets::Registration;
 use crate::source::{WindowCounters, WindowLimits, Windows};
@@ -86,6 +89,9 @@ pub struct StackCounters {
     pub challenges: u64,
     /// Payload bytes that the CPU copied: by `pread`, into a socket's ring, out of it.
     pub payload_bytes_copied: u64,
+    /// Received bytes that were copied because they came out of order, or because nobody read them in the round they
+    /// came in; with phantom receive rings, over connections that have ended and those that live.
+    pub kept_bytes: u64,
     /// Payload bytes sent more than once, over connections that have ended and those that live.
     pub retransmitted_bytes: u64,
     /// The mapped windows of files.
@@ -111,6 +117,10 @@ struct Core<T> {
     timers: TimerHeap<usize>,
     /// Connections that have something to do.
     ready: VecDeque<usize>,
+    /// Connections that have bytes in the frames of the batch at hand.
+    holders: Vec<usize>,
+    /// What smoltcp is shown in place of a packet whose payload is read where it lies: headers and zeros.
+    shadow: Option<&'static mut [u8]>,
     /// Connections whose peer's Ethernet address was asked for.
     seeking: Vec<usize>,
     phantom_sockets: SocketPool,
@@ -176,6 +186,13 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             WindowLimits::of(&*mapper),
             Arc::clone(&copied),
         );
+        let shadow = match config.receive {
+            ReceiveRing::Real => None,
+            ReceiveRing::Phantom => {
+                let zeros = untouched_zeros(StackConfig::LONGEST_ARRIVAL);
+                Some(zeros.map_err(|reason| DmaError::NoMemory { mib: 1, reason })?)
+            }
+        };
         let core = Core {
             interface,
             egress,
@@ -184,9 +201,11 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             listeners: BTreeMap::new(),
             timers: TimerHeap::new(),
             ready: VecDeque::new(),
+            holders: Vec::new(),
+            shadow,
             seeking: Vec::new(),
-            phantom_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
-            real_sockets: SocketPool::new(config.socket_sizes(), config.congestion),
+            phantom_sockets: SocketPool::new(config.socket_sizes(), config.receive, config.congestion),
+            real_sockets: SocketPool::new(config.socket_sizes(), config.receive, config.congestion),
             small_bytes: SmallBytes::new(Arc::clone(&mapper)),
             eventful: VecDeque::new(),
             touched: VecDeque::new(),
@@ -209,17 +228,18 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> StackCounters {
-        let live: u64 = self
-            .core
-            .connections
-            .iter()
-            .map(|(_, connection)| connection.flow.retransmitted)
+        let live = || self.core.connections.iter().map(|(_, connection)| connection);
+        let retransmitted: u64 = live().map(|connection| connection.flow.retransmitted).sum();
+        let kept: u64 = live()
+            .filter_map(|connection| connection.inbox.as_ref())
+            .map(Inbox::kept)
             .sum();
         StackCounters {
             ingress: self.ingress.counters(),
             egress: self.core.egress.counters(),
             payload_bytes_copied: self.core.copied.load(Ordering::Relaxed),
-            retransmitted_bytes: self.core.counters.retransmitted_bytes + live,
+            retransmitted_bytes: self.core.counters.retransmitted_bytes + retransmitted,
+            kept_bytes: self.core.counters.kept_bytes + kept,
             windows: self.core.windows.counters(),
             ..self.core.counters
         }
@@ -237,11 +257,12 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         self.ingress.queue()
     }
 
-    /// Whether every frame is free or posted. True between rounds, unless a frame was lost.
+    /// Whether every frame is free, posted, or held for somebody who reads in it. True between rounds, unless a frame
+    /// was lost.
     #[must_use]
     pub fn conserves_frames(&self) -> bool {
         let rx = self.ingress.queue();
-        self.core.egress.conserves_frames() && rx.posted() + rx.spare() == rx.total()
+        self.core.egress.conserves_frames() && rx.posted() + rx.spare() + self.ingress.held() == rx.total()
     }
 
     /// The windows that files are mapped through, for sources.
@@ -260,6 +281,19 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     #[must_use]
     pub fn copied_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.core.copied)
+    }
+}
+
+impl<T> Drop for Core<T> {
+    /// Sockets outlive their stack: those of connections that are still open go to their pools, too.
+    fn drop(&mut self) {
+        for connection in self.connections.drain() {
+            let pool = match connection.flow.ring {
+                TransmitRing::Phantom => &mut self.phantom_sockets,
+                TransmitRing::Real => &mut self.real_sockets,
+            };
+            pool.give(connection.into_socket());
+        }
     }
 }
 

@@ -9,10 +9,13 @@ use crate::connection::{Connection, Origin};
 use crate::device::OneCall;
 use crate::guard::{self, Ruling};
 use crate::headers::{ETHERNET_LEN, Peek, TcpHeaders, peek, rewrite_acknowledgment};
+use crate::inbox::{Advance, Payload};
+use crate::ingress::Arrival;
 
 impl<T: TxQueue> Core<T> {
     /// Lets one packet be processed by whom it is for.
-    pub(super) fn process(&mut self, packet: &[u8], verdict: Verdict, now: Instant) {
+    pub(super) fn process(&mut self, arrival: Arrival<'_>, now: Instant) {
+        let packet = arrival.bytes;
         let headers = match peek(packet) {
             Peek::Tcp(headers) => headers,
             Peek::Malformed => return self.counters.guarded += 1,
@@ -22,7 +25,7 @@ impl<T: TxQueue> Core<T> {
             }
             Peek::Other { .. } => return,
         };
-        if verdict == Verdict::Unchecked && !checksum_holds(packet, &headers) {
+        if arrival.verdict == Verdict::Unchecked && !checksum_holds(packet, &headers) {
             return self.counters.guarded += 1;
         }
         let key = match self.table.get(&headers.ingress_tuple()) {
@@ -32,24 +35,28 @@ impl<T: TxQueue> Core<T> {
                 None => return,
             },
         };
-        self.rule(key, packet, &headers, now);
+        self.rule(key, arrival, &headers, now);
     }
 
     /// Lets a connection's segment reach smoltcp, where the guard lets it.
-    fn rule(&mut self, key: usize, packet: &[u8], headers: &TcpHeaders, now: Instant) {
+    fn rule(&mut self, key: usize, arrival: Arrival<'_>, headers: &TcpHeaders, now: Instant) {
         let connection = &mut self.connections[key];
         let view = connection.flow.view(connection.socket());
         match view.map_or(Ruling::Pass, |view| guard::ingress(&view, headers)) {
-            Ruling::Pass => return self.hand_over(key, packet, headers, now),
+            Ruling::Pass => return self.hand_over(key, arrival, headers, now),
             Ruling::PassWithAck(acknowledgment) => {
-                let mut rewritten = packet.to_vec();
+                let mut rewritten = arrival.bytes.to_vec();
                 rewrite_acknowledgment(&mut rewritten, headers, acknowledgment);
-                return self.hand_over(key, &rewritten, headers, now);
+                let arrival = Arrival {
+                    bytes: &rewritten,
+                    ..arrival
+                };
+                return self.hand_over(key, arrival, headers, now);
             }
             Ruling::Reopen if self.listeners.contains_key(&headers.destination.port) => {
                 self.forget(key);
-                if let Some(key) = self.admit(packet, headers, now) {
-                    self.hand_over(key, packet, headers, now);
+                if let Some(key) = self.admit(arrival.bytes, headers, now) {
+                    self.hand_over(key, arrival, headers, now);
                 }
                 return;
             }
@@ -67,17 +74,49 @@ impl<T: TxQueue> Core<T> {
         self.counters.guarded += 1;
     }
 
-    /// Shows a segment to smoltcp with just the set of its connection.
-    fn hand_over(&mut self, key: usize, packet: &[u8], headers: &TcpHeaders, now: Instant) {
-        let Connection { sockets, flow, .. } = &mut self.connections[key];
-        flow.on_ingress(headers, now);
+    /// Shows a segment to smoltcp with just the set of its connection. Payload that is read where it lies is not
+    /// shown: smoltcp counts zeros in its place.
+    fn hand_over(&mut self, key: usize, arrival: Arrival<'_>, headers: &TcpHeaders, now: Instant) {
+        let connection = &mut self.connections[key];
+        connection.flow.on_ingress(headers, now);
+        let (packet, header_len) = (arrival.bytes, headers.header_len());
+        let by_reference = connection.inbox.is_some() && headers.payload_len > 0;
+        let shown = match &mut self.shadow {
+            Some(shadow) if by_reference && packet.len() <= shadow.len() => {
+                shadow[..header_len].copy_from_slice(&packet[..header_len]);
+                &shadow[..packet.len()]
+            }
+            _ => packet,
+        };
+        let (before, window_end) = (connection.arrived(), connection.window_end());
+        let Connection { sockets, flow, .. } = connection;
         let device = &mut OneCall {
             capabilities: &self.capabilities,
             egress: &mut self.egress,
             flow: Some(flow),
-            packet: Some(packet),
+            packet: Some(shown),
         };
         self.interface.poll_ingress_single(now, device, sockets);
+        if by_reference {
+            let connection = &mut self.connections[key];
+            let advance = Advance {
+                before,
+                after: connection.arrived(),
+                window_end,
+            };
+            let payload = Payload {
+                offset: connection.flow.stream_offset(headers, before),
+                bytes: &packet[header_len..][..headers.payload_len],
+                place: arrival.place.map(|place| (place, header_len)),
+            };
+            if connection
+                .inbox
+                .as_mut()
+                .is_some_and(|inbox| inbox.arrive(payload, advance))
+            {
+                self.holders.push(key);
+            }
+        }
         if headers.payload_len > 0 {
             self.touch(key, now);
         }

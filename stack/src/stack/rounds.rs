@@ -7,6 +7,7 @@ use smoltcp::time::{Duration, Instant};
 use super::{Core, Progress, Stack};
 use crate::connection::{Connection, Origin};
 use crate::device::OneCall;
+use crate::ingress::Ingress;
 
 /// Most segments one connection emits in a round, so that others get their turn.
 const BURST: usize = 32;
@@ -23,7 +24,14 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let completed = core.egress.reap();
         let (given, done) = core.egress.descriptors();
         core.small_bytes.settle(given, done);
-        let received = ingress.receive(|packet, verdict| core.process(packet, verdict, now));
+        if core.settle_inboxes(ingress) {
+            ingress.recycle();
+            ingress.refill();
+        }
+        let received = ingress.receive(|arrival| core.process(arrival, now));
+        if core.holders.is_empty() {
+            ingress.recycle();
+        }
         core.fire_timers(now);
         core.run_ready(now);
         core.run_host(now);
@@ -66,6 +74,19 @@ impl<T: TxQueue> Core<T> {
         if !std::mem::replace(&mut connection.queued, true) {
             self.ready.push_back(key);
         }
+    }
+
+    /// What was left in the frames of the last batch is kept, so that they can go. Returns whether any were held.
+    fn settle_inboxes<R: RxQueue>(&mut self, ingress: &Ingress<R>) -> bool {
+        let any = !self.holders.is_empty();
+        for key in self.holders.drain(..) {
+            if let Some(connection) = self.connections.get_mut(key)
+                && let Some(inbox) = &mut connection.inbox
+            {
+                inbox.settle(connection.flow.consumed, |place| ingress.packet(place));
+            }
+        }
+        any
     }
 
     /// Wakes connections whose deadline has passed, and ends handshakes that took too long.

@@ -14,7 +14,7 @@
 //!   buffer keeps the frame in its ring until the device says that it is done.
 //! - [`GatherSlice`]: bytes of a region named by reference, which no CPU touches.
 //! - [`Chunk`]: a small piece of a region, filled anew for each use.
-//! - [`Scratch`]: memory for payload that is written and never read.
+//! - [`Scratch`], [`discard`]: memory for payload that is written and never read.
 //! - [`RingMemory`]: what a socket's receive ring is made of; it can be given back while nothing is in it.
 //! - [`ReadLease`]: the kernel's promise to make writers of a file wait.
 //!
@@ -32,6 +32,7 @@
 
 mod arena;
 mod chunks;
+mod discard;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -41,11 +42,13 @@ mod lease;
 mod payload;
 mod pool;
 mod region;
+mod repeated;
 mod ring_memory;
 mod scratch;
 
 pub use arena::{Arena, PageSize};
 pub use chunks::{Chunk, ChunkPool};
+pub use discard::discard;
 pub use error::{DmaError, FrameTooLong};
 pub use frame::Frame;
 pub use gather::GatherSlice;

@@ -7,28 +7,17 @@
 //! stack's work on it.
 #![allow(
     unsafe_code,
-    reason = "maps one page many times; the aliasing is confined to bytes that are never read"
+    reason = "writes to pages that are mapped several times; the aliasing is confined to bytes that are never read"
 )]
 
-use std::ptr::NonNull;
-
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
-
 use super::DmaError;
+use super::repeated::{PAGE, Repeated};
 
-/// Bytes at the front of a scratch that are memory of their own: a page.
-const REAL: usize = 4096;
+/// Bytes at the front of a scratch that are memory of their own.
+const REAL: usize = PAGE;
 
 /// A range that takes packets of up to a fixed length and gives back their headers only.
-pub struct Scratch {
-    start: NonNull<u8>,
-    /// Whole pages.
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone, and its bytes to whoever holds `&mut` to it.
-unsafe impl Send for Scratch {}
+pub struct Scratch(Repeated);
 
 impl Scratch {
     /// A scratch for packets of up to `len` bytes.
@@ -36,35 +25,7 @@ impl Scratch {
     /// # Errors
     /// [`DmaError::NoMemory`].
     pub fn new(len: usize) -> Result<Self, DmaError> {
-        let len = len.max(1).next_multiple_of(REAL);
-        let mib = len.div_ceil(1 << 20);
-        Self::map(len).map_err(|reason| DmaError::NoMemory {
-            mib,
-            reason: reason.into(),
-        })
-    }
-
-    fn map(len: usize) -> rustix::io::Result<Self> {
-        let pages = memfd_create("pagewire-scratch", MemfdFlags::CLOEXEC)?;
-        ftruncate(&pages, 2 * REAL as u64)?;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: asks for a new range at an address of the kernel's choosing: no existing mapping is touched.
-        let start =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::empty(), MapFlags::PRIVATE)? };
-        // From here on dropping `scratch` unmaps the range, whatever was put into it.
-        let scratch = Self {
-            start: NonNull::new(start.cast()).ok_or(rustix::io::Errno::NOMEM)?,
-            len,
-        };
-        for offset in (0..len).step_by(REAL) {
-            let page = if offset == 0 { 0 } else { REAL as u64 };
-            // SAFETY: replaces one page of the range reserved above, which nobody has a reference into yet.
-            unsafe {
-                let at = scratch.start.as_ptr().add(offset).cast();
-                mmap(at, REAL, access, MapFlags::SHARED | MapFlags::FIXED, &pages, page)?;
-            }
-        }
-        Ok(scratch)
+        Ok(Self(Repeated::new(REAL, PAGE, len)?))
     }
 
     /// Lets `write` write a packet of `len` bytes, which it must not read back, and returns what it returned
@@ -75,9 +36,9 @@ impl Scratch {
     /// caller chose when it made the scratch.
     pub fn compose<R>(&mut self, len: usize, front: usize, write: impl FnOnce(&mut [u8]) -> R) -> (R, &[u8]) {
         assert!(
-            len <= self.len && front <= REAL.min(len),
+            len <= self.0.len() && front <= REAL.min(len),
             "{front} of {len} bytes of a scratch of {}",
-            self.len
+            self.0.len()
         );
         // SAFETY: the range is mapped readable and writable for as long as `self` lives, every byte is
         // initialised (the kernel's zeros), and `&mut self` makes this the only reference into it.
@@ -88,17 +49,9 @@ impl Scratch {
         // bytes behind the first page, and none is: `write` is told not to (a packet writer has no reason to),
         // and the front returned below lies in the first page, which is mapped once. So every value that any
         // code observes is the one that was stored there.
-        let packet = unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), len) };
+        let packet = unsafe { std::slice::from_raw_parts_mut(self.0.start().as_ptr(), len) };
         let result = write(packet);
         (result, &packet[..front])
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // SAFETY: the range was mapped by `map` with this length and belongs to this value; no reference into
-        // it outlives `&mut self`. A refusal leaves it mapped, which harms nobody.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
     }
 }
 
