@@ -1,5 +1,6 @@
 //! What a packet costs a stack that has 1, 1,000 or 10,000 connections: an application writes 1,000 bytes
-//! on one of them, they are acknowledged, and the next connection's turn comes.
+//! on one of them, they are acknowledged, and the next connection's turn comes. And what it costs where 100 of
+//! 100, or of 10,000, have turns, and the others are at rest.
 //!
 //! Only the time inside the sending stack is counted: the devices, the far stack and the set-up are not.
 
@@ -40,12 +41,14 @@ impl Source for Shared {
 struct Population {
     pair: Pair,
     payload: Arc<Region<ToDevice>>,
+    /// Those that have turns; the others are open.
     ends: Vec<(ConnectionId, ConnectionId)>,
     next: usize,
 }
 
 impl Population {
-    fn new(count: usize) -> Self {
+    /// `count` connections, of which `active` have turns: they lie far apart.
+    fn new(count: usize, active: usize) -> Self {
         let setup = Setup {
             level: Level::On,
             configure: |config| {
@@ -86,7 +89,7 @@ impl Population {
         Self {
             pair,
             payload: Arc::new(payload),
-            ends,
+            ends: ends.into_iter().step_by(count / active).collect(),
             next: 0,
         }
     }
@@ -127,7 +130,7 @@ fn packets(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("packet_and_its_ack");
     group.throughput(Throughput::Elements(1));
     for count in [1, 1_000, 10_000] {
-        let mut population = Population::new(count);
+        let mut population = Population::new(count, count);
         for _ in 0..2 * count {
             population.write();
         }
@@ -138,5 +141,20 @@ fn packets(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, packets);
+fn hundred_active(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("packet_of_100_active");
+    group.throughput(Throughput::Elements(1));
+    for count in [100, 10_000] {
+        let mut population = Population::new(count, 100);
+        for _ in 0..1_000 {
+            population.write();
+        }
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| population.write()).sum());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, packets, hundred_active);
 criterion_main!(benches);

@@ -67,11 +67,19 @@
 //! whose connection has no [`room`](crate::Stack::room) (and asks for [`Ready::WRITABLE`] instead of
 //! [`Ready::READABLE`] until it has), and looks at the clock.
 //!
+//! A loop that waits for other things too, the kernel's sockets among them, waits for
+//! [a descriptor](crate::Stack::event_descriptor) that is readable while events wait here. With the feature `tokio`,
+//! the module `streams` makes of each connection a stream as tokio has them.
+//!
 //! What the two triggers mean, in the cases that tell them apart, is a table of tests in `registration`.
 
 mod registration;
+mod signal;
+#[cfg(feature = "tokio")]
+pub mod streams;
 
 pub(crate) use registration::Registration;
+pub(crate) use signal::Signal;
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};

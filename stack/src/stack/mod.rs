@@ -52,7 +52,7 @@ use crate::ingress::{Ingress, IngressCounters};
 use crate::listener::Listener;
 use crate::phantom::{ReceiveRing, SocketPool, TransmitRing, untouched_zeros};
 use crate::small_bytes::SmallBytes;
-use crate::sockets::Registration;
+use crate::sockets::{Registration, Signal};
 use crate::source::{WindowCounters, WindowLimits, Windows};
 use crate::timers::TimerHeap;
 use readiness::Registered;
@@ -128,6 +128,8 @@ struct Core<T> {
     small_bytes: SmallBytes,
     /// Connections and listeners that may have events.
     eventful: VecDeque<Registered>,
+    /// Tells whether there are any, to a loop that waits for a descriptor.
+    signal: Option<Signal>,
     /// Connections that bytes came to, and when to see whether they are at rest; in that order.
     touched: VecDeque<(Instant, ConnectionId)>,
     /// For packets that belong to no connection.
@@ -208,6 +210,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             real_sockets: SocketPool::new(config.socket_sizes(), config.receive, config.congestion),
             small_bytes: SmallBytes::new(Arc::clone(&mapper)),
             eventful: VecDeque::new(),
+            signal: None,
             touched: VecDeque::new(),
             host: Host::new(config.dhcp, config.seed as u16, config.mtu, now),
             next_generation: 0,

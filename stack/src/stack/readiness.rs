@@ -4,10 +4,13 @@
 //! something to tell is put into the list, once. Asking takes the list through once: what was told by its edge
 //! leaves it, what is told by its level stays and is looked at again by the next question.
 
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
 use pagewire_nic::port::{RxQueue, TxQueue};
 
 use super::{ConnectionId, Core, Stack};
-use crate::sockets::{Event, Ready, Registration, Token, Trigger};
+use crate::sockets::{Event, Ready, Registration, Signal, Token, Trigger};
 
 /// What can be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let registration = Registration::new(token, interest, trigger);
         connection.registration = Some(registration.renewed(connection.registration.as_ref()));
         self.core.note(id.key);
+        self.core.signal_events();
     }
 
     /// Takes the registration of a connection back.
@@ -48,6 +52,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             let registration = Registration::new(token, Ready::ACCEPTABLE, trigger);
             listening.registration = Some(registration.renewed(listening.registration.as_ref()));
             self.core.note_listener(port);
+            self.core.signal_events();
         }
     }
 
@@ -82,10 +87,35 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
                 core.eventful.push_back(next);
             }
         }
+        core.signal_events();
+    }
+
+    /// A descriptor that is readable while events wait: for epoll and the like, beside the kernel's sockets. Somebody
+    /// must [poll](Self::poll) the stack all the same; what a round has found shows when it is over. An event that waits
+    /// may be gone when it is asked for: then [`events`](Self::events) tells nothing, and the descriptor is quiet again.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn event_descriptor(&mut self) -> io::Result<BorrowedFd<'_>> {
+        let core = &mut self.core;
+        let signal = match &mut core.signal {
+            Some(signal) => signal,
+            none => none.insert(Signal::new()?),
+        };
+        signal.set(!core.eventful.is_empty());
+        Ok(Signal::as_fd(signal))
     }
 }
 
 impl<T: TxQueue> Core<T> {
+    /// Says whether events wait, where anybody wants to know.
+    #[inline]
+    pub(super) fn signal_events(&mut self) {
+        if let Some(signal) = &mut self.signal {
+            signal.set(!self.eventful.is_empty());
+        }
+    }
+
     /// Looks at a connection that something has happened to.
     #[inline]
     pub(super) fn note(&mut self, key: usize) {

@@ -36,6 +36,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         core.run_ready(now);
         core.run_host(now);
         core.let_rest(now);
+        core.signal_events();
         core.egress.publish();
         ingress.refill();
         let sent = (core.egress.counters().packets - posted_before) as usize;
