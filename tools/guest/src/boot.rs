@@ -90,6 +90,18 @@ impl Setup {
     }
 }
 
+/// Gets all that guests are made of, so that the first to boot need not wait for it.
+///
+/// # Errors
+/// A package cannot be had, or our programs do not build.
+pub fn prepare() -> Result<(), GuestError> {
+    Packages::fetch(Kernel::Cloud)?;
+    Packages::fetch(Kernel::Full)?;
+    disk::data()?;
+    programs::build()?;
+    Ok(())
+}
+
 /// Runs a guest until it powers off.
 ///
 /// # Errors

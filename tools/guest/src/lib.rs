@@ -29,7 +29,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-pub use boot::{Console, Setup, boot};
+pub use boot::{Console, Setup, boot, prepare};
 pub use report::{Check, Report};
 
 /// Why a guest did not run.

@@ -8,7 +8,7 @@ use std::{fs, io};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pagewire_guest::boot::Step;
 use pagewire_guest::packages::Kernel;
-use pagewire_guest::{Console, GuestError, Report, Setup, boot};
+use pagewire_guest::{Console, GuestError, Report, Setup, boot, prepare};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +32,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fetch the packages and build the programs that guests are made of, so that the first boot need not wait
+    Prepare,
     /// Boot to a shell on this terminal; `exit` powers off, Ctrl-A X ends QEMU
     Shell(Machine),
     /// Boot, run scripts one after the other under `sh -eux`, print their logs, power off
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<bool, GuestError> {
     match command {
+        Command::Prepare => prepare().map(|()| true),
         Command::Shell(machine) => {
             let mut setup = setup(machine, "shell");
             setup.console = Console::Terminal;

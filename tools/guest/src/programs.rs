@@ -10,9 +10,7 @@ use crate::{GuestError, run, workspace};
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What is built, and lies in the guest's `/bin` under its own name.
-const PROGRAMS: [&str; 2] = ["pagewire", "far-end"];
-/// The same for examples.
-const EXAMPLES: [&str; 1] = ["vfio-probe"];
+const PROGRAMS: [&str; 3] = ["pagewire", "far-end", "vfio-probe"];
 
 /// Builds the programs, once a process, and returns their files.
 ///
@@ -36,17 +34,9 @@ pub fn build() -> Result<Vec<PathBuf>, GuestError> {
         for program in PROGRAMS {
             command.args(["--bin", program]);
         }
-        for example in EXAMPLES {
-            command.args(["--example", example]);
-        }
         run(&mut command).map_err(|error| error.to_string())?;
         let built = folder.join(TARGET).join("guest");
-        let examples = EXAMPLES.map(|example| built.join("examples").join(example));
-        Ok(PROGRAMS
-            .map(|program| built.join(program))
-            .into_iter()
-            .chain(examples)
-            .collect())
+        Ok(PROGRAMS.map(|program| built.join(program)).into())
     });
     built.clone().map_err(|told| GuestError::Program {
         program: "cargo build".into(),
