@@ -1,21 +1,19 @@
 //! One run of one case, and the proof that what arrived is what was sent.
 
-use std::io;
 use std::sync::atomic::AtomicU64;
 
-use pagewire_kernel_methods::{Inspect, Method, MethodError, Receiver, run};
+use pagewire::live::LiveError;
+use pagewire_kernel_methods::{Inspect, Method, MethodError, Receiver, Receiving, run};
 
 use super::case::{Case, Path, Way};
 use super::error::BenchError;
 use super::paths::Paths;
 use super::sample::Sample;
 use super::subject::Subject;
+use super::{pair, tap};
 use crate::hash::{Content, Xxh3};
 use crate::interrupt::Interrupt;
-use crate::transfer::{self, Impairments, Mode, NicModel, Plan, SanitizerLevel, Sink, TransferError};
-
-/// Bytes in the largest IP packet of the emulated pair: that of the veth devices.
-const MTU: u16 = 1500;
+use crate::transfer::{Mode, TransferError};
 
 /// Why there is no sample.
 pub(super) enum Missed {
@@ -38,6 +36,15 @@ impl From<TransferError> for Missed {
     fn from(error: TransferError) -> Self {
         match error {
             TransferError::Interrupted => Self::Ends(BenchError::Interrupted),
+            other => Self::NotAvailable(other.to_string()),
+        }
+    }
+}
+
+impl From<LiveError> for Missed {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Interrupted => Self::Ends(BenchError::Interrupted),
             other => Self::NotAvailable(other.to_string()),
         }
     }
@@ -77,8 +84,8 @@ impl Course<'_> {
         match case.way {
             Way::Kernel(method) => self.by_kernel(case, method, subject, resident, hash),
             Way::SendfileWithoutSg => self.by_kernel(case, Method::Sendfile, subject, resident, hash),
-            Way::ZeroCopy => self.over_pair(case, Mode::ZeroCopy, subject, resident, hash),
-            Way::Copy => self.over_pair(case, Mode::Copy, subject, resident, hash),
+            Way::ZeroCopy => self.by_pagewire(case, Mode::ZeroCopy, subject, resident, hash),
+            Way::Copy => self.by_pagewire(case, Mode::Copy, subject, resident, hash),
         }
     }
 
@@ -95,17 +102,14 @@ impl Course<'_> {
             .ends(case.way, case.path)
             .map_err(Missed::NotAvailable)?;
         let mut update = hash.map(|hash| |bytes: &[u8]| hash.update(bytes));
-        let inspect = update.as_mut().map(|update| update as &mut Inspect<'_>);
-        let measured = run(
-            method,
-            case.receiver,
-            ends,
-            &subject.file,
-            subject.bytes,
-            inspect,
-            &AtomicU64::new(0),
-            self.interrupt.flag(),
-        )?;
+        let receiving = Receiving {
+            receiver: case.receiver,
+            len: subject.bytes,
+            inspect: update.as_mut().map(|update| update as &mut Inspect<'_>),
+            received: &AtomicU64::new(0),
+            stop: self.interrupt.flag(),
+        };
+        let measured = run(method, ends, &subject.file, receiving)?;
         let mut sample = Sample::of_kernel(&measured, resident);
         if case.way == Way::SendfileWithoutSg {
             // TCP sees that the device cannot gather, and copies the pages into packets (net/ipv4/tcp.c, MSG_SPLICE_PAGES).
@@ -115,7 +119,7 @@ impl Course<'_> {
         Ok(sample)
     }
 
-    fn over_pair(
+    fn by_pagewire(
         &self,
         case: Case,
         mode: Mode,
@@ -123,57 +127,10 @@ impl Course<'_> {
         resident: f64,
         hash: Option<&mut Xxh3>,
     ) -> Result<Sample, Missed> {
-        if case.path == Path::Tap {
-            return Err(Missed::NotAvailable(
-                "there is no cable into the kernel yet".to_string(),
-            ));
+        if case.path == Path::Pair {
+            return pair::run(case, mode, subject, resident, hash, self.interrupt);
         }
-        let file = subject
-            .file
-            .try_clone()
-            .map_err(|cause| Missed::NotAvailable(format!("the file cannot be opened once more: {cause}")))?;
-        let plan = Plan {
-            file,
-            path: subject.path.clone(),
-            declared_len: subject.bytes,
-            nic: NicModel::Ixgbe,
-            mode,
-            mtu: MTU,
-            tso: true,
-            impairments: Impairments {
-                loss: 0.0,
-                duplicate: 0.0,
-                reorder: 0.0,
-                corrupt: 0.0,
-                seed: 1,
-            },
-            virtual_time: false,
-            sanitizer: SanitizerLevel::On,
-            spinning_receiver: case.receiver == Receiver::Spinning,
-            pcap: None,
-        };
-        let mut sink = Arriving(hash);
-        let outcome = transfer::run(plan, &mut sink, &AtomicU64::new(0), self.interrupt.flag())?;
-        if let Some(first) = outcome.violations.first() {
-            return Err(Missed::NotAvailable(format!(
-                "the driver broke a rule of the device ({first}); this is a fault of pagewire: please report it"
-            )));
-        }
-        Ok(Sample::of_pair(&outcome, mode, case.cache, resident))
-    }
-}
-
-/// Whoever receives over the emulated pair has the bytes in the socket's memory, and looks at them only for the proof.
-struct Arriving<'a>(Option<&'a mut Xxh3>);
-
-impl Sink for Arriving<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.0 {
-            Some(hash) => hash.update(bytes),
-            None => {
-                std::hint::black_box(bytes);
-            }
-        }
-        Ok(())
+        let tap = self.paths.tap().map_err(Missed::NotAvailable)?;
+        tap::run(tap, case, mode, subject, resident, hash, self.interrupt)
     }
 }

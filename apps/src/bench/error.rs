@@ -44,6 +44,8 @@ pub(crate) enum BenchError {
         "what arrived by {what} is not what was sent; if nobody has written to the file meanwhile, this is a fault of pagewire: please report it"
     )]
     Mismatch { what: String },
+    #[error("the page could not be drawn: {0}; this is a fault of pagewire: please report it")]
+    Page(String),
     #[error("the report could not be printed: {0}")]
     Print(io::Error),
     #[error("interrupted; nothing was kept")]

@@ -5,17 +5,23 @@
 //!    noted with its reason, and left out.
 //! 3. The rounds: each case has its turn in each of them ([`course`]), in one order and then in the other, so that a machine that
 //!    grows slower under way is unkind to all alike.
-//! 4. Medians and extremes ([`row`]) are printed as tables ([`table`]) or JSON.
+//! 4. Medians and extremes ([`row`]) are printed as tables ([`table`]) or JSON, and drawn on a page ([`page`], [`plot`]) beside how
+//!    each way works ([`explain`]).
 
 mod case;
 mod course;
 mod error;
+mod explain;
+mod page;
+mod pair;
 mod paths;
+mod plot;
 mod report;
 mod row;
 mod sample;
 mod subject;
 mod table;
+mod tap;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -23,7 +29,7 @@ use std::time::{Duration, Instant};
 use crate::arguments::BenchArguments;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
-use crate::output::Output;
+use crate::output::{Output, OutputError};
 use crate::progress::Progress;
 use crate::report::print;
 use crate::summary::count;
@@ -109,6 +115,12 @@ fn measure(arguments: &BenchArguments, interrupt: &Interrupt) -> Result<(), Benc
 
     let to_stderr = page.as_ref().is_some_and(Output::shares_stdout);
     let report = rounds.report(&origin)?;
+    if let Some(mut page) = page {
+        let drawn = page::page(&report).map_err(BenchError::Page)?;
+        let kept = page.write(drawn.as_bytes());
+        kept.map_err(|cause| OutputError::explain(page.path(), cause))?;
+        page.commit()?;
+    }
     print(&report, &report, arguments.json, to_stderr).map_err(BenchError::Print)
 }
 

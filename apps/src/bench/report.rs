@@ -93,6 +93,19 @@ impl BenchReport {
     }
 }
 
+impl BenchReport {
+    /// Why something is missing: each reason once, with the first that it holds for.
+    pub(crate) fn reasons(&self) -> Vec<(String, &str)> {
+        let mut told: Vec<(String, &str)> = Vec::new();
+        for missing in &self.not_available {
+            if !told.iter().any(|(_, why)| *why == missing.why) {
+                told.push((format!("{} over {}", missing.method, missing.path), &missing.why));
+            }
+        }
+        told
+    }
+}
+
 const SENDFILE: Way = Way::Kernel(Method::Sendfile);
 
 fn compare(rows: &[Row]) -> Vec<Comparison> {

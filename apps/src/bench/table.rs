@@ -91,15 +91,7 @@ impl Display for BenchReport {
         for comparison in &self.comparisons {
             writeln!(f, "{:>8.2} x  {}", comparison.ratio, comparison.what)?;
         }
-        // One line for each reason: most hold for many cases.
-        let mut told: Vec<(String, String)> = Vec::new();
-        for missing in &self.not_available {
-            let what = format!("{} over {}", missing.method, missing.path);
-            if !told.iter().any(|(_, why)| *why == missing.why) {
-                told.push((what, missing.why.clone()));
-            }
-        }
-        for (what, why) in told {
+        for (what, why) in self.reasons() {
             writeln!(f, "not available: {what}: {why}")?;
         }
         Ok(())

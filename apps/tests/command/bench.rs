@@ -83,6 +83,17 @@ fn a_quick_run_has_a_row_for_each_method_over_each_path() {
     assert!(paths.contains("loopback") && paths.contains("pair"), "{paths:?}");
     if has_networks(&report) {
         assert!(methods.contains("sendfile-without-sg"));
+        let over_tap = report["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["path"] == "tap");
+        let ours: BTreeSet<&str> = over_tap.map(|row| row["method"].as_str().unwrap()).collect();
+        assert_eq!(
+            ours,
+            BTreeSet::from(["pagewire-copy", "pagewire-zero-copy"]),
+            "{report:#}"
+        );
     }
 }
 
@@ -258,5 +269,75 @@ fn ctrl_c_ends_it_whatever_it_measures() {
         assert_eq!(status.code(), Some(130), "{status}: {stderr}");
         assert_eq!(stdout, "");
         assert!(sentence(&stderr).contains("interrupted"), "{stderr}");
+    }
+}
+
+#[test]
+fn the_page_is_one_file_that_a_browser_shows() {
+    let place = Place::new();
+    let (file, page) = (place.file("file", &pattern(300_000)), place.at("report.html"));
+    let words = [
+        "--quick",
+        "--rounds=1",
+        "--path=loopback,pair",
+        "--size=4KiB,300000",
+        "--html",
+    ];
+    let words = [
+        &["bench", file.to_str().unwrap()],
+        &words[..],
+        &[page.to_str().unwrap()],
+    ]
+    .concat();
+    assert!(
+        stdout(&pagewire(&words).success()).contains("GB/s"),
+        "the tables are printed as well"
+    );
+    assert_eq!(place.names(), ["file", "report.html"]);
+    let Some(shown) = in_a_browser(&page) else {
+        return;
+    };
+    for part in [
+        "How each works",
+        "pagewire-zero-copy · pair",
+        "by reference",
+        "4 KiB",
+    ] {
+        assert!(shown.contains(part), "no '{part}' in: {shown}");
+    }
+    assert!(
+        shown.matches("<svg").count() > 10,
+        "plots and drawings are missing"
+    );
+}
+
+/// A page as headless Chromium has it once it is loaded; `None`, with the reason told, where there is none.
+fn in_a_browser(page: &Path) -> Option<String> {
+    let profile = tempfile::tempdir().unwrap();
+    let mut chromium = assert_cmd::Command::new("chromium");
+    chromium.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--dump-dom",
+    ]);
+    chromium.arg(format!("--user-data-dir={}", profile.path().display()));
+    chromium.arg(format!("file://{}", page.display()));
+    match chromium.timeout(crate::driving::PATIENCE).output() {
+        Ok(output) => {
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            Some(String::from_utf8(output.stdout).unwrap())
+        }
+        Err(error) => {
+            let required = std::env::var("PAGEWIRE_CLIENTS").as_deref() == Ok("required");
+            assert!(!required, "no chromium: {error}");
+            println!("skipped: no chromium ({error})");
+            None
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout, set_tcp_nodelay};
@@ -12,6 +13,9 @@ use crate::MethodError;
 
 /// How long any call may wait for the other end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often whoever waits for a connection looks whether it should end.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A listener, and a socket that will connect to it. A socket belongs to the network namespace in which it was made, whatever
 /// thread uses it later: so the path is chosen by where [`listen`](Self::listen) and [`socket`](Self::socket) are called.
@@ -47,7 +51,7 @@ impl Ends {
     /// As the system says.
     pub fn listen(address: IpAddr) -> std::io::Result<TcpListener> {
         let listener = TcpListener::bind((address, 0))?;
-        set_socket_timeout(&listener, Timeout::Recv, Some(PATIENCE))?;
+        set_socket_timeout(&listener, Timeout::Recv, Some(LOOK))?;
         Ok(listener)
     }
 
@@ -65,29 +69,26 @@ impl Ends {
         Ok(socket)
     }
 
-    pub(crate) fn split(self) -> (Accepting, Connecting) {
+    pub(crate) fn split(self) -> (TcpListener, Connecting) {
         let Self { listener, socket, to } = self;
-        (Accepting(listener), Connecting { socket, to })
+        (listener, Connecting { socket, to })
     }
 }
 
-/// The receiver's end.
-pub(crate) struct Accepting(TcpListener);
-
-impl Accepting {
-    pub(crate) fn accept(self) -> Result<TcpStream, MethodError> {
-        let failed = |cause: std::io::Error| match Errno::from_io_error(&cause) {
-            Some(errno) => MethodError::of("accept")(errno),
-            None => MethodError::Failed {
-                call: "accept",
-                cause,
-            },
-        };
-        let (stream, _) = self.0.accept().map_err(failed)?;
-        set_socket_timeout(&stream, Timeout::Recv, Some(PATIENCE))
-            .map_err(MethodError::of("setsockopt(SO_RCVTIMEO)"))?;
-        Ok(stream)
-    }
+/// The first connection. Nobody may ever come: the flag is looked at meanwhile.
+pub(crate) fn accept(listener: &TcpListener, stop: &AtomicBool) -> Result<TcpStream, MethodError> {
+    let since = Instant::now();
+    let stream = loop {
+        match rustix::net::accept_with(listener, SocketFlags::CLOEXEC) {
+            Ok(stream) => break TcpStream::from(stream),
+            Err(_) if stop.load(Ordering::Relaxed) => return Err(MethodError::Interrupted),
+            Err(Errno::AGAIN | Errno::INTR) if since.elapsed() < PATIENCE => {}
+            Err(errno) => return Err(MethodError::of("accept")(errno)),
+        }
+    };
+    set_socket_timeout(&stream, Timeout::Recv, Some(PATIENCE))
+        .map_err(MethodError::of("setsockopt(SO_RCVTIMEO)"))?;
+    Ok(stream)
 }
 
 /// The sender's end.

@@ -17,7 +17,7 @@ mod residency;
 mod send;
 
 pub use ends::Ends;
-pub use measure::{Inspect, Measured, run};
+pub use measure::{Measured, run};
 pub use method::{Method, MethodError};
-pub use receive::Receiver;
+pub use receive::{Inspect, Received, Receiver, Receiving};
 pub use residency::{drop_cache, fill_cache, resident_share};

@@ -1,15 +1,15 @@
 //! The receivers: what becomes of the bytes decides what a sender can look like.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use pagewire_cost::{Switches, Total, switches, thread_time};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use crate::MethodError;
-use crate::ends::PATIENCE;
-use crate::measure::Inspect;
+use crate::ends::{PATIENCE, accept};
 
 /// Room for one read: what fits into an ordinary L2 cache beside what it is copied from.
 const ROOM: usize = 256 << 10;
@@ -48,64 +48,105 @@ impl Receiver {
     }
 }
 
+/// Looks at the bytes as they arrive. Nobody looks while it counts.
+pub type Inspect<'a> = dyn FnMut(&[u8]) + Send + 'a;
+
+/// The receiving end of a run.
+pub struct Receiving<'a> {
+    /// What becomes of the bytes.
+    pub receiver: Receiver,
+    /// How many there will be.
+    pub len: u64,
+    /// Who looks at them, if anybody does.
+    pub inspect: Option<&'a mut Inspect<'a>>,
+    /// How many there are by now.
+    pub received: &'a AtomicU64,
+    /// Raised by whoever wants it to end: it does, with the next call that returns.
+    pub stop: &'a AtomicBool,
+}
+
 /// What receiving took.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) system_calls: u64,
-    pub(crate) copied: u64,
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// CPU time of the receiving thread.
+    pub cpu: Duration,
+    /// How often it gave up its core.
+    pub switches: Switches,
+    /// Its calls for bytes.
+    pub system_calls: u64,
+    /// Bytes copied into its memory.
+    pub copied: u64,
+    /// When it had the last one.
+    pub ended: Instant,
+    /// What everybody had used by then.
+    pub total: Total,
 }
 
-/// Room for a receiver's reads, touched before the clock starts.
-pub(crate) fn room() -> Vec<u8> {
-    vec![1; ROOM]
-}
-
-/// Reads `len` bytes.
-pub(crate) fn receive(
-    receiver: Receiver,
-    socket: &TcpStream,
-    len: u64,
-    room: &mut [u8],
-    inspect: &mut Option<&mut Inspect<'_>>,
-    received: &AtomicU64,
-    stop: &AtomicBool,
-) -> Result<Taken, MethodError> {
-    let mut taken = Taken::default();
-    let mut done = 0;
-    let mut idle_since = None;
-    while done < len {
-        if stop.load(Ordering::Relaxed) {
-            return Err(MethodError::Interrupted);
-        }
-        taken.system_calls += 1;
-        let read = match recv(socket, &mut *room, receiver.flags()) {
-            Ok((_, 0)) => {
-                return Err(MethodError::Failed {
-                    call: "recv",
-                    cause: std::io::ErrorKind::UnexpectedEof.into(),
-                });
-            }
-            Ok((_, read)) => read,
-            Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) if receiver != Receiver::Blocking => {
-                if idle_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-                    return Err(MethodError::of("recv")(Errno::AGAIN));
-                }
-                continue;
-            }
-            Err(errno) => return Err(MethodError::of("recv")(errno)),
+impl Receiving<'_> {
+    /// Accepts one connection and reads all of it, on the calling thread; `ready` is called before it begins.
+    ///
+    /// # Errors
+    /// See [`MethodError`].
+    pub fn run(self, listener: &TcpListener, ready: impl FnOnce()) -> Result<Received, MethodError> {
+        self.received.store(0, Ordering::Relaxed);
+        // Touched before the clock starts.
+        let mut room = vec![1; ROOM];
+        ready();
+        let (switched, cpu) = (switches(), thread_time());
+        let socket = accept(listener, self.stop)?;
+        let mut taken = Received {
+            cpu,
+            switches: switched,
+            system_calls: 0,
+            copied: 0,
+            ended: Instant::now(),
+            total: Total::now(),
         };
-        idle_since = None;
-        if receiver != Receiver::Discard {
-            taken.copied += read as u64;
-            if let Some(inspect) = inspect {
-                inspect(&room[..read]);
-            }
-        }
-        done += read as u64;
-        received.store(done, Ordering::Relaxed);
+        self.read(&socket, &mut room, &mut taken)?;
+        taken.ended = Instant::now();
+        taken.cpu = thread_time().saturating_sub(cpu);
+        taken.switches = switches().since(switched);
+        taken.total = Total::now();
+        Ok(taken)
     }
-    Ok(taken)
+
+    fn read(mut self, socket: &TcpStream, room: &mut [u8], taken: &mut Received) -> Result<(), MethodError> {
+        let mut done = 0;
+        let mut idle_since = None;
+        while done < self.len {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(MethodError::Interrupted);
+            }
+            taken.system_calls += 1;
+            let read = match recv(socket, &mut *room, self.receiver.flags()) {
+                Ok((_, 0)) => {
+                    return Err(MethodError::Failed {
+                        call: "recv",
+                        cause: std::io::ErrorKind::UnexpectedEof.into(),
+                    });
+                }
+                Ok((_, read)) => read,
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) if self.receiver != Receiver::Blocking => {
+                    if idle_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                        return Err(MethodError::of("recv")(Errno::AGAIN));
+                    }
+                    continue;
+                }
+                Err(errno) => return Err(MethodError::of("recv")(errno)),
+            };
+            idle_since = None;
+            if self.receiver != Receiver::Discard {
+                taken.copied += read as u64;
+                if let Some(inspect) = &mut self.inspect {
+                    inspect(&room[..read]);
+                }
+            }
+            done += read as u64;
+            self.received.store(done, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

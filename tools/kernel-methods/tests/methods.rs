@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use pagewire_kernel_methods::{Ends, Inspect, Measured, Method, MethodError, Receiver, run};
+use pagewire_kernel_methods::{Ends, Inspect, Measured, Method, MethodError, Receiver, Receiving, run};
 
 /// A file of `len` bytes that no two places have alike.
 fn file(len: usize) -> (File, Vec<u8>) {
@@ -26,8 +26,15 @@ fn over_loopback(
     inspect: Option<&mut Inspect<'_>>,
 ) -> Option<Measured> {
     let (received, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let receiving = Receiving {
+        receiver,
+        len,
+        inspect: inspect.map(|inspect| inspect as &mut Inspect<'_>),
+        received: &received,
+        stop: &stop,
+    };
     let ends = Ends::loopback().unwrap();
-    match run(method, receiver, ends, file, len, inspect, &received, &stop) {
+    match run(method, ends, file, receiving) {
         Ok(measured) => {
             assert_eq!(received.load(Ordering::Relaxed), len);
             Some(measured)
@@ -63,7 +70,7 @@ fn copies_are_those_that_the_method_is_known_for() {
     let (file, _) = file(len as usize);
     let copies = |method, receiver| {
         over_loopback(method, receiver, &file, len, None)
-            .map(|measured| (measured.sender_copied, measured.receiver_copied))
+            .map(|measured| (measured.sender_copied, measured.receiver.copied))
     };
     for (method, sender) in [
         (Method::ReadWrite64K, 2 * len),
@@ -104,7 +111,7 @@ fn calls_and_times_are_told() {
         "{measured:?}"
     );
     assert!(
-        measured.receiver_system_calls >= len / (256 << 10),
+        measured.receiver.system_calls >= len / (256 << 10),
         "{measured:?}"
     );
     assert!(measured.elapsed > Duration::ZERO && measured.sender_cpu > Duration::ZERO);
@@ -119,16 +126,14 @@ fn a_file_that_is_shorter_than_announced_ends_the_run_with_its_reason() {
     for method in Method::ALL {
         let (received, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let ends = Ends::loopback().unwrap();
-        match run(
-            method,
-            Receiver::Blocking,
-            ends,
-            &file,
-            8 << 20,
-            None,
-            &received,
-            &stop,
-        ) {
+        let receiving = Receiving {
+            receiver: Receiver::Blocking,
+            len: 8 << 20,
+            inspect: None,
+            received: &received,
+            stop: &stop,
+        };
+        match run(method, ends, &file, receiving) {
             Err(MethodError::Short { at }) => assert_eq!(at, 3 << 20, "{}", method.name()),
             Err(MethodError::NotAvailable { .. }) => {}
             other => panic!("{}: {other:?}", method.name()),
@@ -146,7 +151,15 @@ fn a_raised_flag_ends_a_run_at_once() {
             let (received, stop) = (AtomicU64::new(0), AtomicBool::new(false));
             let ends = Ends::loopback().unwrap();
             let result = std::thread::scope(|scope| {
-                let running = scope.spawn(|| run(method, receiver, ends, &file, len, None, &received, &stop));
+                let receiving = Receiving {
+                    receiver,
+                    len,
+                    inspect: None,
+                    received: &received,
+                    stop: &stop,
+                };
+                let file = &file;
+                let running = scope.spawn(move || run(method, ends, file, receiving));
                 std::thread::sleep(Duration::from_millis(20));
                 stop.store(true, Ordering::Relaxed);
                 let begin = Instant::now();

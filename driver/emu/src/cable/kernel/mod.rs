@@ -57,6 +57,8 @@ struct End {
     busy: AtomicBool,
     /// The interface behind it is no longer there.
     gone: AtomicBool,
+    /// Reads and writes so far.
+    calls: AtomicU64,
 }
 
 impl Attachment {
@@ -65,6 +67,7 @@ impl Attachment {
             socket,
             busy: AtomicBool::new(false),
             gone: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
         });
         Self { end }
     }
@@ -85,6 +88,12 @@ impl Attachment {
             reader: Mutex::new(Reader::new()),
             tried: AtomicU64::new(0),
         })));
+    }
+
+    /// Reads and writes of the kernel's end so far, those that found nothing or no room among them.
+    #[must_use]
+    pub fn system_calls(&self) -> u64 {
+        self.end.calls.load(Ordering::Relaxed)
     }
 
     /// Whether the interface was deleted while it was in use.
@@ -113,6 +122,7 @@ struct Writer<'a>(&'a End);
 
 impl Inlet for Writer<'_> {
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
         let sent = vnet::with_header(frame, |head| frame.write_to(self.0.socket.as_fd(), head));
         let delivery = match sent {
             Ok(_) => Delivery::Accepted,
@@ -219,6 +229,7 @@ impl Reader {
 
     /// The next packet into the buffer, if there is one.
     fn read(&mut self, end: &End) -> bool {
+        end.calls.fetch_add(1, Ordering::Relaxed);
         match rustix::io::read(&end.socket, &mut self.buffer[..]) {
             Ok(len) => {
                 self.waiting = len;

@@ -1,0 +1,73 @@
+//! Our own stack over two emulated NICs on a cable: both ends are ours.
+
+use std::io;
+use std::sync::atomic::AtomicU64;
+
+use pagewire_kernel_methods::Receiver;
+
+use super::case::Case;
+use super::course::Missed;
+use super::paths::MTU;
+use super::sample::Sample;
+use super::subject::Subject;
+use crate::hash::Xxh3;
+use crate::interrupt::Interrupt;
+use crate::transfer::{self, Impairments, Mode, NicModel, Plan, SanitizerLevel, Sink};
+
+/// Sends the file once. A receiver that blocks is one whose thread rests when nothing comes; one that spins never does.
+pub(super) fn run(
+    case: Case,
+    mode: Mode,
+    subject: &Subject,
+    resident: f64,
+    hash: Option<&mut Xxh3>,
+    interrupt: &Interrupt,
+) -> Result<Sample, Missed> {
+    let file = subject
+        .file
+        .try_clone()
+        .map_err(|cause| Missed::NotAvailable(format!("the file cannot be opened once more: {cause}")))?;
+    let plan = Plan {
+        file,
+        path: subject.path.clone(),
+        declared_len: subject.bytes,
+        nic: NicModel::Ixgbe,
+        mode,
+        mtu: MTU,
+        tso: true,
+        impairments: Impairments {
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            corrupt: 0.0,
+            seed: 1,
+        },
+        virtual_time: false,
+        sanitizer: SanitizerLevel::On,
+        spinning_receiver: case.receiver == Receiver::Spinning,
+        pcap: None,
+    };
+    let mut sink = Arriving(hash);
+    let outcome = transfer::run(plan, &mut sink, &AtomicU64::new(0), interrupt.flag())?;
+    if let Some(first) = outcome.violations.first() {
+        return Err(Missed::NotAvailable(format!(
+            "the driver broke a rule of the device ({first}); this is a fault of pagewire: please report it"
+        )));
+    }
+    Ok(Sample::of_pair(&outcome, mode, case.cache, resident))
+}
+
+/// Whoever receives over the emulated pair has the bytes in the socket's memory, and looks at them only for the proof.
+struct Arriving<'a>(Option<&'a mut Xxh3>);
+
+impl Sink for Arriving<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Some(hash) => hash.update(bytes),
+            None => {
+                std::hint::black_box(bytes);
+            }
+        }
+        Ok(())
+    }
+}
