@@ -61,6 +61,9 @@ impl Sample {
     pub(crate) fn of_pair(outcome: &Outcome, mode: Mode, cache: Cache, resident: f64) -> Self {
         let bytes = outcome.bytes_received as f64;
         let in_flight = outcome.in_flight_limit as f64;
+        // The process's clock lags behind its threads' by a tick now and then.
+        let parts =
+            outcome.sender_cpu_s + outcome.idle_poll_cpu_s + outcome.device_cpu_s + outcome.receiver_cpu_s;
         let (waited, worked) = match (cache, mode) {
             (Cache::Cold, Mode::ZeroCopy) => (outcome.setup_seconds, outcome.setup_cpu_s),
             _ => (0.0, 0.0),
@@ -73,7 +76,7 @@ impl Sample {
             idle_poll_cpu: outcome.idle_poll_cpu_s,
             device_cpu: outcome.device_cpu_s,
             receiver_cpu: outcome.receiver_cpu_s,
-            total_cpu: outcome.total_cpu_s + worked,
+            total_cpu: outcome.total_cpu_s.max(parts) + worked,
             sender_copied: outcome.payload_bytes_copied as f64,
             device_copied: bytes,
             // Out of the frames into the socket's memory, where whoever receives reads them.

@@ -178,15 +178,18 @@ impl<'a> Timed<'a> {
             (Cache::Cold, Mode::ZeroCopy) => (ready, mapping),
             _ => (0.0, 0.0),
         };
+        let sender_cpu = (outcome.cpu_s - mapping).max(0.0);
+        // The process's clock lags behind its threads' by a tick now and then.
+        let parts = sender_cpu + outcome.idle_poll_cpu_s + outcome.device_cpu_s + received.cpu.as_secs_f64();
         Sample {
             bytes,
             seconds: seconds + waited,
             ready_seconds: ready - waited,
-            sender_cpu: (outcome.cpu_s - mapping).max(0.0) + worked,
+            sender_cpu: sender_cpu + worked,
             idle_poll_cpu: outcome.idle_poll_cpu_s,
             device_cpu: outcome.device_cpu_s,
             receiver_cpu: received.cpu.as_secs_f64(),
-            total_cpu: total + worked,
+            total_cpu: total.max(parts) + worked,
             sender_copied: copied,
             // By the kernel, into its own packet.
             device_copied: bytes,
