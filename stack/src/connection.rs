@@ -225,6 +225,11 @@ impl Connection {
                 self.flow.queue.release(acknowledged, chunks, now)?;
             }
             self.flow.queue.watch(now)?;
+            // What is sent again may be what the device found gone: that would go on for ever.
+            if self.flow.retransmitted > self.flow.asked_after {
+                self.flow.asked_after = self.flow.retransmitted;
+                self.flow.queue.verify(now)?;
+            }
             self.promise();
         }
         // The FIN waits for the last acknowledgment, so that a file which turns out to have changed ends in

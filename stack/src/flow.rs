@@ -24,6 +24,8 @@ pub(crate) struct Flow {
     pub(crate) patience: Patience,
     /// Payload bytes sent more than once.
     pub(crate) retransmitted: u64,
+    /// As many of them as there were when the source was asked last whether it is still what was declared.
+    pub(crate) asked_after: u64,
     /// Known from the SYN we send.
     sequence: Option<Extender>,
     /// Stream bytes given to the socket's ring so far.
@@ -50,6 +52,7 @@ impl Flow {
             seeks_neighbour: false,
             patience: Patience::new(now),
             retransmitted: 0,
+            asked_after: 0,
             sequence: None,
             enqueued: 0,
             sent: 0,

@@ -174,6 +174,16 @@ impl SendQueue {
             .map_or(Ok(()), |first| first.body.watch(now))
     }
 
+    /// Asks the source that is being sent whether it is still what was declared.
+    ///
+    /// # Errors
+    /// The source's refusal.
+    pub(crate) fn verify(&mut self, now: Instant) -> Result<(), SourceError> {
+        self.extents
+            .front_mut()
+            .map_or(Ok(()), |first| first.body.verify(now))
+    }
+
     /// Forgets everything below `offset`, which the peer has acknowledged; chunks go back to `chunks`.
     ///
     /// # Errors
