@@ -83,9 +83,17 @@ fn every_option_that_is_told_of_exists() {
         .map(|file| read(&file.unwrap().path()))
         .collect();
     // Of cargo, which runs the command; of clap, which adds it to every command; of prlimit and Docker.
-    let others = ["release", "help", "version", "memlock", "pid", "device", "ulimit"];
+    let others = [
+        "release", "test", "help", "version", "memlock", "pid", "device", "ulimit",
+    ];
     let mut count = 0;
-    for chapter in ["command.md", "tutorial.md", "real-nics.md", "network.md"] {
+    for chapter in [
+        "command.md",
+        "tutorial.md",
+        "real-nics.md",
+        "network.md",
+        "cables.md",
+    ] {
         let text = read(&root().join("docs").join(chapter));
         for name in options(&text) {
             let field = format!("pub(crate) {}:", name.replace('-', "_"));

@@ -57,6 +57,12 @@ impl OnCable {
         self.nic.step(now)
     }
 
+    /// Makes what is mapped for the NIC by now ready, before anything is sent: a card's mapping has pinned its pages, while
+    /// the kernel's copy would meet each of them for the first time.
+    pub(super) fn warm_up(&self) {
+        self.nic.warm_up();
+    }
+
     /// When it has work to do even if nothing arrives.
     pub(super) fn next_event(&self) -> Option<Duration> {
         self.nic.next_event()

@@ -129,6 +129,9 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
     /// Goes on until the application is done.
     fn drive<A: Application>(&mut self, application: &mut A) -> Result<(), LiveError> {
         application.begin(&mut self.machine.stack, self.observer, self.clock.now())?;
+        if let Some(cable) = self.machine.cable {
+            cable.warm_up();
+        }
         loop {
             let now = self.clock.now();
             let progress = self.machine.stack.poll(now);

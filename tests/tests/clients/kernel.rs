@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::thread;
 
-use pagewire::live::{Outcome, Pinging, Receiving, Sending};
+use pagewire::live::{LiveError, Outcome, Pinging, Receiving, Sending};
 use pagewire::transfer::Mode;
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
@@ -17,7 +17,10 @@ const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
 
 /// Sends `len` bytes to a receiver of the kernel; what arrives is what was sent.
 fn send(model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
-    let network = Network::with_tap(1500);
+    send_over(&Network::with_tap(1500), model, to, len, wire)
+}
+
+fn send_over(network: &Network, model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
     let (file, contents) = file(len);
     let to = SocketAddr::new(to, PORT);
     let listener = network.listen(to);
@@ -28,7 +31,7 @@ fn send(model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
             listener.accept().unwrap().0.read_to_end(&mut arrived).unwrap();
             arrived
         });
-        let outcome = run(model, &network, wire, &mut sending).expect("the sender ends well");
+        let outcome = run(model, network, wire, &mut sending).expect("the sender ends well");
         assert!(
             receiver.join().unwrap() == contents,
             "what arrived is not what was sent"
@@ -39,7 +42,10 @@ fn send(model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
 
 /// Receives `len` bytes from a sender of the kernel.
 fn receive(model: Model, at: IpAddr, len: usize, wire: &Impairments) -> Outcome {
-    let network = Network::with_tap(1500);
+    receive_over(&Network::with_tap(1500), model, at, len, wire)
+}
+
+fn receive_over(network: &Network, model: Model, at: IpAddr, len: usize, wire: &Impairments) -> Outcome {
     let (_, contents) = file(len);
     let mut kept = Kept::default();
     let mut receiving = Receiving::new(PORT, &mut kept);
@@ -51,7 +57,7 @@ fn receive(model: Model, at: IpAddr, len: usize, wire: &Impairments) -> Outcome 
             // Until we have closed as well.
             let _ = stream.read(&mut [0]);
         });
-        run(model, &network, wire, &mut receiving).expect("the receiver ends well")
+        run(model, network, wire, &mut receiving).expect("the receiver ends well")
     });
     assert!(kept.0 == contents, "what arrived is not what was sent");
     outcome
@@ -104,4 +110,43 @@ pub(crate) fn each_answers_the_others_echo_requests() {
         run(Model::Ixgbe, &network, &Impairments::none(), &mut pinging).expect("the kernel answers");
         assert_eq!(pinging.received(), 2, "{kernel}");
     }
+}
+
+pub(crate) fn a_packet_socket_carries_both_ways() {
+    let network = Network::with_packet_socket();
+    let outcome = send_over(&network, Model::Ixgbe, v4(KERNEL), 16 << 20, &Impairments::none());
+    assert!(
+        outcome.counters.nic.tx_packets < 5_000,
+        "segments go whole: {outcome:?}"
+    );
+    receive_over(&network, Model::Ixgbe, v4(OURS), 16 << 20, &Impairments::none());
+}
+
+/// The kernel meets the hole as the device would: no byte of padding gets out, and no signal ends the process.
+pub(crate) fn a_file_cut_short_under_way_never_arrives_whole() {
+    let network = Network::with_tap(1500);
+    let (file, contents) = file(64 << 20);
+    let cut = file.try_clone().unwrap();
+    let to = SocketAddr::new(v4(KERNEL), PORT);
+    let listener = network.listen(to);
+    let mut sending = Sending::new(to.into(), file, contents.len() as u64, Mode::ZeroCopy);
+    let (ended, arrived) = thread::scope(|scope| {
+        let receiver = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut arrived = vec![0; 4096];
+            stream.read_exact(&mut arrived).unwrap();
+            cut.set_len(1 << 20).unwrap();
+            // Ends with a reset.
+            let _ = stream.read_to_end(&mut arrived);
+            arrived
+        });
+        let ended = run(Model::Ixgbe, &network, &Impairments::none(), &mut sending);
+        (ended, receiver.join().unwrap())
+    });
+    assert!(matches!(ended, Err(LiveError::Source { .. })), "{ended:?}");
+    assert!(
+        arrived.len() < contents.len() && contents.starts_with(&arrived),
+        "{} bytes",
+        arrived.len()
+    );
 }

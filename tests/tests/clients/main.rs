@@ -10,6 +10,7 @@
 mod kernel;
 mod machine;
 mod network;
+mod refusals;
 
 use std::env;
 use std::process::ExitCode;
@@ -45,6 +46,16 @@ fn main() -> ExitCode {
         lost_frames_are_made_good_both_ways,
         ipv6_works_both_ways,
         each_answers_the_others_echo_requests,
+        a_packet_socket_carries_both_ways,
+        a_file_cut_short_under_way_never_arrives_whole,
+    },
+    refusals::{
+        a_tap_has_one_owner,
+        both_mtus_are_named_where_they_differ,
+        what_is_no_tap_or_not_there_is_told_apart,
+        a_tap_of_ones_own_has_the_mtu_that_was_asked_for_and_is_on,
+        a_tap_that_is_deleted_ends_the_machine,
+        nobody_listening_is_a_refusal,
     }];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

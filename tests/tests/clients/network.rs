@@ -7,7 +7,7 @@ use pagewire_emu::cable::Attachment;
 use pagewire_netns::Namespace;
 
 /// The TAP's name, in each network.
-const TAP: &str = "pagewire0";
+pub(crate) const TAP: &str = "pagewire0";
 /// 10.7.0.1 and fd07::1 are the kernel's, .2 and ::2 are ours.
 pub(crate) const KERNEL: u8 = 1;
 pub(crate) const OURS: u8 = 2;
@@ -39,6 +39,16 @@ impl Network {
             let prefix = if address.is_ipv4() { 24 } else { 64 };
             kernel.address(TAP, address, prefix).unwrap();
         }
+        Self { kernel, attachment }
+    }
+
+    /// A pair of interfaces: the kernel has one, and ours is a station on the other, by a packet socket.
+    pub(crate) fn with_packet_socket() -> Self {
+        let (kernel, near) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        kernel.veth(TAP, &near, "near").unwrap();
+        kernel.up(TAP).unwrap();
+        kernel.address(TAP, v4(KERNEL), 24).unwrap();
+        let attachment = near.run(|| Attachment::packet("near", 1500)).unwrap();
         Self { kernel, attachment }
     }
 

@@ -101,6 +101,19 @@ impl Namespace {
         )
     }
 
+    /// Takes an interface away: what is plugged into it finds it gone.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn delete(&self, name: &str) -> Result<(), NetnsError> {
+        self.run(|| {
+            let request = interface(index(name)?, RtBuffer::new())?;
+            ask(NlFamily::Route, Rtm::Dellink, NlmF::empty(), request)
+        })
+        .map_err(NetnsError::step(format!("deleting {name}")))?;
+        Ok(())
+    }
+
     /// Sets how many bytes the largest IP packet of an interface has.
     ///
     /// # Errors

@@ -9,8 +9,9 @@
 //! checksums unfinished. Out, a payload byte is copied once, by the kernel, from the file's pages into its own packet:
 //! what a NIC's DMA would do. In, once by the kernel and once by the emulated DMA.
 //!
-//! Nothing is dropped for want of room. A write that the kernel does not take now is answered [`Delivery::Busy`], and the
-//! NIC tries again; a packet that the NIC has no buffers for waits here, and those behind it in the kernel's queue.
+//! Nothing is dropped for want of room in the NIC. A write that the kernel does not take now is answered [`Delivery::Busy`], and the
+//! NIC tries again; a packet that the NIC has no buffers for waits here, and those behind it in the kernel's queue. That
+//! queue has an end (`txqueuelen` packets of a TAP, a packet socket's buffer), beyond which packets are lost.
 //!
 //! Faults can be laid on either direction, as on any cable.
 
