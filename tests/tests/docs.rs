@@ -93,6 +93,7 @@ fn every_option_that_is_told_of_exists() {
         "real-nics.md",
         "network.md",
         "cables.md",
+        "bench.md",
     ] {
         let text = read(&root().join("docs").join(chapter));
         for name in options(&text) {

@@ -1,10 +1,10 @@
 //! `pagewire bench`: the same file, sent in every way there is, in one interleaved run.
 //!
 //! 1. The file, or one that is made, is brought to each length that is asked for ([`subject`]); networks are made ([`paths`]).
-//! 2. Each case is run once for its proof: what arrives is hashed, and nothing is measured. What cannot be measured here is
-//!    noted with its reason, and left out.
-//! 3. The rounds: each case has its turn in each of them ([`course`]), in one order and then in the other, so that a machine that
+//! 2. The rounds: each case has its turn in each of them ([`course`]), in one order and then in the other, so that a machine that
 //!    grows slower under way is unkind to all alike.
+//! 3. The first turn of a case begins with its proof: what arrives is hashed, and nothing is measured. What cannot be measured
+//!    here is noted with its reason, and left out.
 //! 4. Medians and extremes ([`row`]) are printed as tables ([`table`]) or JSON, and drawn on a page ([`page`], [`plot`]) beside how
 //!    each way works ([`explain`]).
 
@@ -47,6 +47,10 @@ use subject::{Origin, Subject};
 
 /// Lengths that are sent if nobody asks for others.
 const LENGTHS: [u64; 6] = [4 << 10, 64 << 10, 1 << 20, 16 << 20, 256 << 20, subject::LONGEST];
+
+/// What is said of a case whose turn did not come.
+const NO_TIME: &str =
+    "a quick run had no time left for it: leave --quick out, or name fewer methods or a shorter --size";
 
 /// What is made for a quick run, and when nothing more is begun there.
 const QUICK_LENGTH: u64 = 256 << 20;
@@ -189,12 +193,6 @@ impl Rounds<'_> {
         tracing::info!("measuring {}", count(self.runners.len() as u64, "case"));
         let progress = Progress::begin("measuring", Some(once + each * u64::from(self.count)));
         let done = |bytes| progress.counter().fetch_add(bytes, Ordering::Relaxed);
-        for runner in &mut self.runners {
-            let case = runner.case;
-            let proven = self.course.prove(case, subject(&self.subjects, case));
-            runner.missed = missed(proven)?.err();
-            done(case.bytes);
-        }
         for round in 0..self.count {
             let mut turns: Vec<&mut Runner> = self.runners.iter_mut().collect();
             if round % 2 == 1 {
@@ -202,19 +200,22 @@ impl Rounds<'_> {
             }
             for runner in turns {
                 let case = runner.case;
-                if round > 0 && self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                    tracing::info!(
-                        "no time for what is left of round {} of {}",
-                        round + 1,
-                        self.count
-                    );
-                    return Ok(());
+                let subject = subject(&self.subjects, case);
+                if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                    if runner.samples.is_empty() {
+                        runner.missed.get_or_insert_with(|| NO_TIME.to_string());
+                    }
+                    continue;
+                }
+                if round == 0 {
+                    runner.missed = missed(self.course.prove(case, subject))?.err();
+                    done(case.bytes);
                 }
                 for _ in 0..case.repeats() {
                     if runner.missed.is_some() {
                         break;
                     }
-                    match missed(self.course.measure(case, subject(&self.subjects, case)))? {
+                    match missed(self.course.measure(case, subject))? {
                         Ok(sample) => runner.samples.push(sample),
                         Err(why) => runner.missed = Some(why),
                     }

@@ -1,7 +1,7 @@
 //! Our own stack over an emulated NIC, and a receiver of the kernel's at the other end of its cable.
 //!
 //! One thread runs stack, driver and device, and what the kernel does with a packet in the call that hands it over. The clock
-//! starts when the file is mapped and the connection asked for; before that is making ready.
+//! starts when the first SYN is about to leave; before that is making ready: the file is mapped, and its pages for the device.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -125,7 +125,8 @@ struct Timed<'a> {
     /// Bytes that may be in flight.
     window: usize,
     made: Instant,
-    /// CPU time of mapping the file.
+    /// The thread's CPU time before the file was mapped, and what that took.
+    began_cpu: Duration,
     mapping_cpu: Duration,
     start: Option<Start>,
     switches: u64,
@@ -147,6 +148,7 @@ impl<'a> Timed<'a> {
             tap,
             window,
             made: Instant::now(),
+            began_cpu: Duration::ZERO,
             mapping_cpu: Duration::ZERO,
             start: None,
             switches: 0,
@@ -211,16 +213,8 @@ impl Application for Timed<'_> {
         observer: &Observer<'_>,
         now: StackInstant,
     ) -> Result<(), LiveError> {
-        let before = thread_time();
-        self.sending.begin(stack, observer, now)?;
-        self.mapping_cpu = thread_time().saturating_sub(before);
-        self.start = Some(Start {
-            total: Total::now(),
-            switches: switches(),
-            system_calls: self.tap.attachment.system_calls(),
-            at: Instant::now(),
-        });
-        Ok(())
+        self.began_cpu = thread_time();
+        self.sending.begin(stack, observer, now)
     }
 
     fn turn<T: TxQueue, R: RxQueue>(
@@ -229,6 +223,16 @@ impl Application for Timed<'_> {
         observer: &Observer<'_>,
         now: StackInstant,
     ) -> Result<Turn, LiveError> {
+        // What was mapped is made ready between the two.
+        if self.start.is_none() {
+            self.mapping_cpu = thread_time().saturating_sub(self.began_cpu);
+            self.start = Some(Start {
+                total: Total::now(),
+                switches: switches(),
+                system_calls: self.tap.attachment.system_calls(),
+                at: Instant::now(),
+            });
+        }
         let turn = self.sending.turn(stack, observer, now)?;
         if let (Turn::Done, Some(start)) = (turn, &self.start) {
             self.switches = switches().since(start.switches).all();
