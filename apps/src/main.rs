@@ -76,6 +76,18 @@ fn dispatch(arguments: Arguments) -> u8 {
             }),
             Err(complaint) => complain_with(WRONG_USAGE, &complaint),
         },
+        Command::Serve(arguments) => match arguments.machine() {
+            Ok(machine) => {
+                until_interrupted(
+                    |interrupt| match network::serve(&arguments, &machine, interrupt) {
+                        // A server that was asked to end has done what it was asked.
+                        Ok(()) => 0,
+                        Err(error) => complain_with(FAILED, &error),
+                    },
+                )
+            }
+            Err(complaint) => complain_with(WRONG_USAGE, &complaint),
+        },
         Command::Ping(arguments) => match arguments.machine.machine(ORDINARY_MTU) {
             Ok(machine) => until_interrupted(|interrupt| {
                 conclude(network::ping(&arguments, &machine, interrupt), interrupt)

@@ -7,6 +7,7 @@ mod machine;
 mod network;
 mod random;
 mod send;
+mod serve;
 mod slot;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -17,6 +18,7 @@ pub(crate) use bench::BenchArguments;
 pub(crate) use machine::{Cable, Machine, NicChoice, Place};
 pub(crate) use random::seed as unguessable;
 pub(crate) use send::{NetworkSend, SendArguments, Switch, Way};
+pub(crate) use serve::ServeArguments;
 pub(crate) use slot::{PingArguments, RecvArguments, StatsArguments};
 
 const EXAMPLES: &str = "\
@@ -29,6 +31,8 @@ Examples:
                                                receive a file
   pagewire recv --cable tap:pagewire0 --ip 10.0.0.2/24 --listen 5001 --output FILE
                                                the same on an emulated NIC, from this machine's own kernel
+  pagewire serve DIR --cable tap:pagewire0 --ip 10.0.0.2/24
+                                               serve files over HTTP
   pagewire send --help                         every option, with examples
   pagewire bench --quick                       how fast the kernel's ways to send a file are here, and ours
   pagewire doctor                              what this machine lacks for real NICs
@@ -64,6 +68,10 @@ pub(crate) enum Command {
     /// Receive a file over a network, from anybody's TCP
     #[command(after_help = slot::RECV_EXAMPLES)]
     Recv(RecvArguments),
+
+    /// Serve the files of a folder over HTTP, to anybody
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(ServeArguments),
 
     /// Ask a host for echoes
     #[command(after_help = slot::PING_EXAMPLES)]

@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex};
 use pagewire_bus::Function;
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::Fallback;
-use pagewire_stack::{Duration, Instant, Lease, Stack, StackConfig, State};
+use pagewire_stack::{Duration, Instant, IpCidr, IpEndpoint, Lease, Stack, StackConfig, State};
 
 pub use cable::OnCable;
 pub use driver::Driver;
@@ -89,6 +89,13 @@ pub enum Notice {
         /// Who.
         peer: String,
     },
+    /// Whoever wants to may connect.
+    Listening {
+        /// Own addresses.
+        addresses: Vec<IpCidr>,
+        /// On which port.
+        port: u16,
+    },
     /// A DHCP server has lent an address.
     Leased(Lease),
     /// The NIC's interrupts cannot be used: the machine naps.
@@ -106,6 +113,13 @@ impl fmt::Display for Notice {
             Self::LinkDown => f.write_str("the link is down; waiting for it to come back"),
             Self::LinkUp { mbps } => write!(f, "the link is up, {mbps} Mbit/s"),
             Self::Connected { peer } => write!(f, "{peer} has connected"),
+            Self::Listening { addresses, port } => {
+                f.write_str("listening at")?;
+                for address in addresses {
+                    write!(f, " {}", IpEndpoint::new(address.address(), *port))?;
+                }
+                Ok(())
+            }
             Self::Leased(lease) => {
                 write!(f, "{} is ours, lent by {}", lease.address, lease.server)?;
                 lease

@@ -1,4 +1,4 @@
-//! The commands that run one machine on a network: `send --to`, `recv`, `ping`.
+//! The commands that run one machine on a network: `send --to`, `recv`, `serve`, `ping`.
 //!
 //! Each opens its files first, then the NIC ([`place`]), and proves and reports what happened once the NIC is given back.
 //! Meanwhile `pagewire stats` can look at the counters.
@@ -7,14 +7,17 @@ mod ping;
 mod place;
 mod recv;
 mod send;
+mod serve;
 
 pub(crate) use ping::ping;
 pub(crate) use recv::recv;
 pub(crate) use send::send;
+pub(crate) use serve::serve;
 
 use std::io;
 
 use pagewire::live::LiveError;
+use pagewire::serve::files::NoRoot;
 use pagewire_bus::vfio::VfioError;
 use pagewire_emu::cable::AttachError;
 
@@ -35,6 +38,10 @@ pub(crate) enum NetworkError {
     Open(#[from] VfioError),
     #[error("{0}")]
     Attach(#[from] AttachError),
+    #[error("{0}")]
+    Root(#[from] NoRoot),
+    #[error("the access log '{path}' could not be opened: {cause}; choose another file")]
+    Log { path: String, cause: io::Error },
     #[error("{0}")]
     Live(#[from] LiveError),
     #[error("{error}; the reason may be that of '{path}': {change}")]

@@ -71,6 +71,8 @@ fn plug_in(nic: NicChoice, cable: &Cable, settings: &Settings) -> Result<OnCable
 fn tell(notice: Notice) {
     match notice {
         Notice::LinkDown | Notice::LinkUp { .. } | Notice::Copying(_) => tracing::warn!("{notice}"),
+        // Not for the log: it is what a server has to say.
+        Notice::Listening { .. } => eprintln!("pagewire: {notice}; Ctrl-C ends it"),
         Notice::Connected { .. } | Notice::Leased(_) | Notice::NoInterrupts { .. } => {
             tracing::info!("{notice}")
         }

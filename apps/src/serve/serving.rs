@@ -311,12 +311,16 @@ impl Application for Serving<'_> {
     fn begin<T: TxQueue, R: RxQueue>(
         &mut self,
         stack: &mut Stack<T, R>,
-        _observer: &Observer<'_>,
+        observer: &Observer<'_>,
         now: Instant,
     ) -> Result<(), LiveError> {
         self.began = now;
         stack.listen(self.port, TransmitRing::Phantom, ListenerConfig::default())?;
         stack.register_listener(self.port, LISTENER, Trigger::Edge);
+        (observer.tell)(Notice::Listening {
+            addresses: stack.addresses().to_vec(),
+            port: self.port,
+        });
         Ok(())
     }
 

@@ -7,5 +7,6 @@ mod changed_files;
 mod driving;
 mod interrupt;
 mod send;
+mod serve;
 mod slot;
 mod terminal;

@@ -7,10 +7,14 @@
 //! Where the kernel allows none of this, the tests say "skipped" and why. With `PAGEWIRE_CLIENTS=required` in the
 //! environment that is a failure.
 
+mod abuse;
+mod browsers;
+mod conditions;
 mod kernel;
 mod machine;
 mod network;
 mod refusals;
+mod server;
 
 use std::env;
 use std::process::ExitCode;
@@ -56,6 +60,20 @@ fn main() -> ExitCode {
         a_tap_of_ones_own_has_the_mtu_that_was_asked_for_and_is_on,
         a_tap_that_is_deleted_ends_the_machine,
         nobody_listening_is_a_refusal,
+    },
+    browsers::{
+        curl_gets_files_parts_and_only_what_is_new,
+        wget_resumes_and_mirrors_a_tree,
+        a_browser_loads_a_page_with_fifty_images,
+    },
+    conditions::{
+        ranges_and_conditions_are_answered_as_nginx_does,
+        paths_lead_where_nginx_says,
+    },
+    abuse::{
+        nothing_leads_out_of_the_folder_and_what_is_no_request_is_refused,
+        who_reads_nothing_and_who_vanishes_cost_little_and_stop_nobody,
+        a_hundred_thousand_syns_from_nowhere_keep_nobody_out,
     }];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -330,3 +330,15 @@ fn its_end_waits_for_answers_under_way_and_for_nothing_else() {
         Some(State::Established)
     );
 }
+
+#[test]
+fn a_port_that_is_taken_is_told_and_who_has_it_goes_on() {
+    let folder = folder(&[("a", b"a")]);
+    let never = AtomicBool::new(false);
+    let mut site = Site::open(folder.path(), Limits::default(), &never);
+    let refused = site
+        .open_another(folder.path(), &never)
+        .expect_err("the port is taken");
+    assert!(refused.contains("port 80 is taken"), "{refused}");
+    assert_eq!(site.fetch("GET /a", "").1, b"a");
+}

@@ -35,15 +35,21 @@ impl<'a> Site<'a> {
             configure_far: |config| config.sockets.receive = 256 << 10,
             ..Setup::default()
         });
-        let root = Root::open(folder, Symlinks::Refused).expect("the folder can be opened");
-        let files = Files::new(root, true, 64);
-        let mut serving = Serving::new(PORT, files, limits, None, 1, drain);
+        let mut serving = server(folder, limits, drain);
         watched(|observer| serving.begin(&mut pair.near.stack, observer, pair.now)).expect("it listens");
         Self {
             pair,
             serving,
             done: false,
         }
+    }
+
+    /// Begins a second server on the same machine; what it says where it cannot.
+    pub(crate) fn open_another(&mut self, folder: &Path, drain: &AtomicBool) -> Result<(), String> {
+        let mut second = server(folder, Limits::default(), drain);
+        let stack = &mut self.pair.near.stack;
+        let begun = watched(|observer| second.begin(stack, observer, self.pair.now));
+        begun.map_err(|error| error.to_string())
     }
 
     /// A round of both machines, after which the clock has moved by a millisecond at most, also where nothing is to come.
@@ -130,6 +136,11 @@ impl<'a> Site<'a> {
     pub(crate) fn served(&self) -> Served {
         self.serving.served()
     }
+}
+
+fn server<'a>(folder: &Path, limits: Limits, drain: &'a AtomicBool) -> Serving<'a> {
+    let root = Root::open(folder, Symlinks::Refused).expect("the folder can be opened");
+    Serving::new(PORT, Files::new(root, true, 64), limits, None, 1, drain)
 }
 
 /// Lets `application` be called as a live machine calls it.

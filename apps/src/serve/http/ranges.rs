@@ -22,7 +22,7 @@ pub enum Selection {
 /// either is cheap to ask for and dear to answer (§14.2, §17.15).
 pub fn select(field: &[u8], len: u64, out: &mut Vec<Range<u64>>) -> Selection {
     out.clear();
-    let Some(list) = ranges_of(field) else {
+    let Some(list) = ranges_of(field).filter(|list| !list.is_empty()) else {
         return Selection::Whole;
     };
     let mut total = 0_u64;
@@ -37,6 +37,11 @@ pub fn select(field: &[u8], len: u64, out: &mut Vec<Range<u64>>) -> Selection {
             }
         };
         if range.is_empty() {
+            // From the first byte on, an empty file has all that was asked for.
+            if range.start == 0 {
+                out.clear();
+                return Selection::Whole;
+            }
             continue;
         }
         total = total.saturating_add(range.end - range.start);
@@ -46,11 +51,10 @@ pub fn select(field: &[u8], len: u64, out: &mut Vec<Range<u64>>) -> Selection {
         }
         out.push(range);
     }
-    match out.is_empty() {
-        // All there is of an empty file is what everybody gets.
-        true if len == 0 => Selection::Whole,
-        true => Selection::Unsatisfiable,
-        false => Selection::Parts,
+    if out.is_empty() {
+        Selection::Unsatisfiable
+    } else {
+        Selection::Parts
     }
 }
 
@@ -78,7 +82,7 @@ fn parse(spec: &[u8], len: u64) -> Option<Range<u64>> {
         }
         len.min(last.saturating_add(1))
     };
-    Some(start.min(end)..end)
+    Some(start..end)
 }
 
 /// A decimal number; one that is too large for any file is the largest.
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_no_range_of_bytes_is_refused_and_other_units_are_ignored() {
         for bad in [
-            "bytes=",
+            "bytes=,",
             "bytes=a-b",
             "bytes=5-2",
             "bytes=-",
@@ -156,7 +160,7 @@ mod tests {
         ] {
             assert_eq!(selected(bad, 10), Err(Selection::Unsatisfiable), "{bad}");
         }
-        for other in ["lines=1-2", "byte", ""] {
+        for other in ["lines=1-2", "byte", "bytes=", ""] {
             assert_eq!(selected(other, 10), Err(Selection::Whole), "{other}");
         }
         assert_eq!(selected("Bytes=1-2,", 10), Ok(vec![1..3]));
@@ -180,5 +184,6 @@ mod tests {
     fn all_that_an_empty_file_has_is_nothing() {
         assert_eq!(selected("bytes=0-0", 0), Err(Selection::Whole));
         assert_eq!(selected("bytes=-5", 0), Err(Selection::Whole));
+        assert_eq!(selected("bytes=1-", 0), Err(Selection::Unsatisfiable));
     }
 }
