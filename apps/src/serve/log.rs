@@ -3,7 +3,7 @@
 //! ```text
 //! 10.0.0.2 - - [06/Nov/1994:08:49:37 +0000] "GET /index.html HTTP/1.1" 200 1024
 //! ```
-//! A line is written when the answer is promised; the bytes are those of its body. Lines are collected and leave once a second.
+//! A line is written when the answer is promised; the bytes are those of its body. Lines are collected, and leave ten times a second.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
