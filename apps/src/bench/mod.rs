@@ -52,7 +52,7 @@ const LENGTHS: [u64; 6] = [4 << 10, 64 << 10, 1 << 20, 16 << 20, 256 << 20, subj
 const NO_TIME: &str =
     "a quick run had no time left for it: leave --quick out, or name fewer methods or a shorter --size";
 
-/// What is made for a quick run, and when nothing more is begun there.
+/// What is sent in a quick run, and when nothing more is begun there.
 const QUICK_LENGTH: u64 = 256 << 20;
 const QUICK_LIMIT: Duration = Duration::from_secs(40);
 
@@ -141,10 +141,9 @@ fn lengths(arguments: &BenchArguments, origin: &Origin) -> Result<Vec<u64>, Benc
             bytes: longest,
         });
     }
-    let mut lengths = match (arguments.size.as_slice(), arguments.quick, origin) {
-        ([], true, Origin::Made) => vec![QUICK_LENGTH],
-        ([], true, Origin::Given(_)) => vec![longest],
-        ([], false, _) => {
+    let mut lengths = match (arguments.size.as_slice(), arguments.quick) {
+        ([], true) => vec![longest.min(QUICK_LENGTH)],
+        ([], false) => {
             let shorter = LENGTHS.into_iter().filter(|length| *length < longest);
             shorter.chain([longest]).collect()
         }
