@@ -65,6 +65,9 @@ const SECRX_RDY: u32 = 1;
 
 /// How long a coalesced packet may wait for more, in units of 2 µs (§7.3.2.1).
 const COALESCE_INTERVAL: u16 = 25;
+/// Bytes of a cache line before a receive buffer that takes coalesced segments: 54 bytes of Ethernet, IPv4 and TCP headers
+/// without options end at the next line, and the payload begins there. A buffer's address is even (82599 §7.1.6.1).
+const LEAD: usize = 10;
 
 /// Opens an 82599: reset, station address, rings, RSS, link. It receives when this returns, whether the link
 /// is up already or not.
@@ -121,7 +124,8 @@ pub fn open<F: Function>(
             registers.set_transmit_ring(queue, ring.iova(), ring.bytes());
             TransmitSide::new(registers, queue)
         })?;
-        let pool = FramePool::new(&mapper, config.frames(), config.rx_buffer as usize)?;
+        let lead = if config.coalesce { LEAD } else { 0 };
+        let pool = FramePool::with_lead(&mapper, config.frames(), config.rx_buffer as usize, lead)?;
         let (size, links) = (config.rx_descriptors, config.coalesce);
         let receiver = Receiver::new(&mapper, size, pool, links, Arc::clone(&life), |ring| {
             registers.set_receive_ring(queue, ring.iova(), ring.bytes());
