@@ -89,8 +89,12 @@ impl Flow {
         if !in_stream {
             return None;
         }
-        self.retransmitted += self.sent.min(end).saturating_sub(offset);
-        self.sent = self.sent.max(end);
+        // What the peer does not take has not been sent: it is no repetition when it comes again.
+        let probe = headers.payload_len == 1 && self.windows.closed();
+        if !probe {
+            self.retransmitted += self.sent.min(end).saturating_sub(offset);
+            self.sent = self.sent.max(end);
+        }
         Some(offset)
     }
 

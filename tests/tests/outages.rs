@@ -168,6 +168,8 @@ fn a_peer_that_keeps_its_window_shut_for_an_hour_is_not_given_up() {
     transfer.pair.run_for(3_600);
     transfer.run_until(120, |received| received == LEN);
     assert!(transfer.received == transfer.sent);
+    let repeated = transfer.pair.near.stack.counters().retransmitted_bytes;
+    assert_eq!(repeated, 0, "probes of a closed window are no repetitions");
     transfer.pair.finish();
 }
 
