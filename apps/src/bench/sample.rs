@@ -58,7 +58,13 @@ impl Sample {
 
     /// Of a transfer over the emulated pair. Mapping the file is where its pages are read from disk: when they are not in
     /// memory, that time counts.
-    pub(crate) fn of_pair(outcome: &Outcome, mode: Mode, cache: Cache, resident: f64) -> Self {
+    pub(crate) fn of_pair(
+        outcome: &Outcome,
+        receiver_copied: u64,
+        mode: Mode,
+        cache: Cache,
+        resident: f64,
+    ) -> Self {
         let bytes = outcome.bytes_received as f64;
         let in_flight = outcome.in_flight_limit as f64;
         // The process's clock lags behind its threads' by a tick now and then.
@@ -79,8 +85,7 @@ impl Sample {
             total_cpu: outcome.total_cpu_s.max(parts) + worked,
             sender_copied: outcome.payload_bytes_copied as f64,
             device_copied: bytes,
-            // Out of the frames into the socket's memory, where whoever receives reads them.
-            receiver_copied: bytes,
+            receiver_copied: receiver_copied as f64,
             switches: (outcome.sender_switches + outcome.receiver_switches) as f64,
             system_calls: (outcome.sender_system_calls + outcome.receiver_system_calls) as f64,
             in_flight: in_flight.min(bytes),
