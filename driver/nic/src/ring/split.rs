@@ -86,11 +86,14 @@ mod tests {
     use super::*;
 
     fn rules() -> impl Strategy<Value = SplitRule> {
-        (
-            1u32..20_000,
-            prop_oneof![Just(0u64), Just(4096), Just(65536)],
-            prop_oneof![Just(0u32), Just(4)],
-        )
+        (1u32..20_000)
+            .prop_flat_map(|max_bytes| {
+                (
+                    Just(max_bytes),
+                    prop_oneof![Just(0u64), Just(4096), Just(65536)],
+                    prop_oneof![Just(0u32), Just(max_bytes.min(4))],
+                )
+            })
             .prop_map(|(max_bytes, boundary, sentinel)| SplitRule {
                 max_bytes,
                 boundary,
