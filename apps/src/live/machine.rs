@@ -39,7 +39,7 @@ pub(super) fn nic_config(settings: &Settings, cable: Option<&OnCable>) -> NicCon
         tx_descriptors: DESCRIPTORS,
         rx_descriptors,
         rx_buffer,
-        // The stack gives each frame back in the round that took it.
+        // The stack gives each frame back in the round that took it, or in the next.
         rx_frames: rx_descriptors.into(),
         max_frame: u16::try_from(settings.stack.longest_frame()).unwrap_or(u16::MAX),
         coalesce,

@@ -191,8 +191,8 @@ fn nic_config(plan: &Plan, end: End) -> NicConfig {
         tx_descriptors: 1024,
         rx_descriptors,
         rx_buffer,
-        // The stack gives each frame back in the round that took it: more than a ring's worth would only be
-        // more memory to pass through, and out of the cache.
+        // The stack gives each frame back in the round that took it, or in the next: more than a ring's worth would
+        // only be more memory to pass through, and out of the cache.
         rx_frames: rx_descriptors.into(),
         max_frame: plan.mtu + 14,
         coalesce: whole,
