@@ -12,7 +12,7 @@
 //! connection does not notice.
 //!
 //! A file may change under way. Where the kernel grants a read lease, a process that opens the file for
-//! writing waits until we are done, or for [`LEASE_GRACE`], whichever comes first. Where it grants none (a
+//! writing waits until we are done, or for [`LEASE_GRACE`](super::LEASE_GRACE), whichever comes first. Where it grants none (a
 //! writer has the file open already, or it is another user's), the fingerprint tells at the end, and before
 //! the end of the stream is sent, that the file is not the one that was declared.
 
@@ -20,27 +20,12 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 
-use pagewire_nic::dma::{GatherSlice, LeaseRefused, ReadLease, Region, ToDevice};
-use smoltcp::time::{Duration, Instant};
+use pagewire_nic::dma::{GatherSlice, Region, ToDevice};
+use smoltcp::time::Instant;
 
+use super::lease::WatchedLease;
 use super::windows::{Fallback, Refusal, Version, Windows};
-use super::{CopiedFile, Source, SourceError};
-
-/// How long another process that opens the file for writing is kept waiting before the transfer is given up.
-/// The kernel breaks a lease by force after `/proc/sys/fs/lease-break-time`, 45 s by default.
-pub const LEASE_GRACE: Duration = Duration::from_secs(20);
-
-/// How often the lease is looked at: a system call each.
-pub(super) const LEASE_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Whether writers are held off while the file is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseState {
-    /// The kernel makes writers wait.
-    Held,
-    /// The kernel granted no lease: only the fingerprint guards.
-    Refused(LeaseRefused),
-}
+use super::{CopiedFile, LeaseState, Source, SourceError};
 
 /// A file whose pages the device reads in place.
 pub struct MappedFile {
@@ -52,9 +37,7 @@ pub struct MappedFile {
     first: u64,
     /// Where the file could not be mapped.
     rest: Option<Rest>,
-    lease: Result<ReadLease, LeaseRefused>,
-    next_lease_check: Instant,
-    broken_since: Option<Instant>,
+    lease: WatchedLease,
 }
 
 /// What is copied of a file.
@@ -70,7 +53,7 @@ impl MappedFile {
     /// # Errors
     /// What the system says to `fstat`.
     pub fn new(file: File, windows: &Windows) -> std::io::Result<Self> {
-        let lease = ReadLease::acquire(&file);
+        let lease = WatchedLease::acquire(&file);
         let version = windows.declare(&file)?;
         Ok(Self {
             file,
@@ -80,8 +63,6 @@ impl MappedFile {
             first: 0,
             rest: None,
             lease,
-            next_lease_check: Instant::ZERO,
-            broken_since: None,
         })
     }
 
@@ -114,10 +95,7 @@ impl MappedFile {
     /// Whether writers are held off.
     #[must_use]
     pub fn lease(&self) -> LeaseState {
-        match &self.lease {
-            Ok(_) => LeaseState::Held,
-            Err(reason) => LeaseState::Refused(*reason),
-        }
+        self.lease.state()
     }
 
     /// Whether its windows stay mapped when they are acknowledged.
@@ -200,21 +178,7 @@ impl Source for MappedFile {
     }
 
     fn watch(&mut self, now: Instant) -> Result<(), SourceError> {
-        let Ok(lease) = &self.lease else { return Ok(()) };
-        if now < self.next_lease_check {
-            return Ok(());
-        }
-        self.next_lease_check = now + LEASE_INTERVAL;
-        if !lease.broken() {
-            return Ok(());
-        }
-        let since = *self.broken_since.get_or_insert(now);
-        if now >= since + LEASE_GRACE {
-            return Err(SourceError::LeaseBroken {
-                waited_s: (now - since).secs(),
-            });
-        }
-        Ok(())
+        self.lease.watch(now)
     }
 
     fn verify(&mut self) -> Result<(), SourceError> {

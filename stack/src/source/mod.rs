@@ -14,6 +14,7 @@
 mod bytes;
 mod copied;
 mod fingerprint;
+mod lease;
 mod mapped;
 mod part;
 mod shared;
@@ -22,7 +23,8 @@ mod windows;
 pub use bytes::Bytes;
 pub use copied::CopiedFile;
 pub use fingerprint::Fingerprint;
-pub use mapped::{LEASE_GRACE, LeaseState, MappedFile};
+pub use lease::{LEASE_GRACE, LeaseState};
+pub use mapped::MappedFile;
 pub use part::Part;
 pub use shared::{NotShared, SharedFile};
 pub use windows::{Fallback, WindowCounters, WindowLimits, Windows};

@@ -12,12 +12,11 @@
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use pagewire_nic::dma::{GatherSlice, LeaseRefused, ReadLease, Region, ToDevice};
+use pagewire_nic::dma::{GatherSlice, Region, ToDevice};
 use smoltcp::time::Instant;
 
-use super::mapped::{LEASE_GRACE, LEASE_INTERVAL};
+use super::lease::WatchedLease;
 use super::windows::{Version, Windows};
 use super::{LeaseState, SourceError};
 
@@ -28,15 +27,8 @@ pub struct SharedFile {
     windows: Windows,
     /// All of its windows.
     held: Vec<Arc<Region<ToDevice>>>,
-    lease: Result<ReadLease, LeaseRefused>,
-    /// When to look at the lease again, in microseconds.
-    next_check: AtomicI64,
-    /// Since when a process waits to write it, in microseconds; [`NOBODY`] where none does.
-    wanted_since: AtomicI64,
+    lease: WatchedLease,
 }
-
-/// No process waits to write the file.
-const NOBODY: i64 = i64::MAX;
 
 /// Why a file cannot be shared. It can be sent by a [`MappedFile`](super::MappedFile) all the same.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +58,7 @@ impl SharedFile {
     /// # Errors
     /// See [`NotShared`].
     pub fn open(file: File, windows: &Windows) -> Result<Self, NotShared> {
-        let lease = ReadLease::acquire(&file);
+        let lease = WatchedLease::acquire(&file);
         let version = windows.declare(&file).map_err(NotShared::Unreadable)?;
         let (bytes, limit) = (version.fingerprint.size(), windows.limits().kept_bytes);
         if bytes > limit {
@@ -78,8 +70,6 @@ impl SharedFile {
             windows: windows.clone(),
             held: Vec::new(),
             lease,
-            next_check: AtomicI64::new(i64::MIN),
-            wanted_since: AtomicI64::new(NOBODY),
         };
         for index in 0..bytes.div_ceil(windows.window_bytes()) {
             let window = windows.get(&shared.file, &version, index);
@@ -111,20 +101,15 @@ impl SharedFile {
     /// Whether writers are held off.
     #[must_use]
     pub fn lease(&self) -> LeaseState {
-        match &self.lease {
-            Ok(_) => LeaseState::Held,
-            Err(reason) => LeaseState::Refused(*reason),
-        }
+        self.lease.state()
     }
 
     /// Whether the file still is what was declared, and nobody waits to change it: one system call. Whoever keeps it
     /// for responses to come asks from time to time, and lets it go when it is not.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        match &self.lease {
-            Ok(lease) => !lease.broken(),
-            Err(_) => self.version.fingerprint.check(&self.file).is_ok(),
-        }
+        let by_fingerprint = || self.version.fingerprint.check(&self.file).is_ok();
+        self.lease.is_undisputed().unwrap_or_else(by_fingerprint)
     }
 
     /// The part of `range` that the file has.
@@ -155,30 +140,13 @@ impl SharedFile {
 
     /// Looks at the lease, from time to time.
     pub(crate) fn watch(&self, now: Instant) -> Result<(), SourceError> {
-        let Ok(lease) = &self.lease else { return Ok(()) };
-        if now.total_micros() < self.next_check.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let next = (now + LEASE_INTERVAL).total_micros();
-        self.next_check.store(next, Ordering::Relaxed);
-        if !lease.broken() {
-            return Ok(());
-        }
-        let since = self.wanted_since.load(Ordering::Relaxed).min(now.total_micros());
-        self.wanted_since.store(since, Ordering::Relaxed);
-        let waited = now - Instant::from_micros(since);
-        if waited >= LEASE_GRACE {
-            return Err(SourceError::LeaseBroken {
-                waited_s: waited.secs(),
-            });
-        }
-        Ok(())
+        self.lease.watch(now)
     }
 
     /// Whether what was handed out is what was declared.
     pub(crate) fn verify(&self, now: Instant) -> Result<(), SourceError> {
         self.watch(now)?;
-        if self.lease.is_ok() && self.wanted_since.load(Ordering::Relaxed) == NOBODY {
+        if self.lease.was_undisputed() {
             return Ok(());
         }
         self.version.fingerprint.check(&self.file)

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use pagewire_bus::Function;
 use pagewire_emu::{EmulatedNic, Model, Options};
 
-use super::super::WindowLimits;
+use super::super::{LEASE_GRACE, WindowLimits};
 use super::*;
 
 /// A page of the machines that run this; windows are a page each.
