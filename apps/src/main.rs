@@ -6,6 +6,7 @@
 
 mod admin;
 mod arguments;
+#[cfg(feature = "bench")]
 mod bench;
 mod capture;
 mod counts;
@@ -30,7 +31,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use pagewire::transfer;
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use admin::{AdminError, System};
 use arguments::{Arguments, BindArguments, Command, DoctorArguments, ListArguments, UnbindArguments, Way};
@@ -94,6 +97,7 @@ fn dispatch(arguments: Arguments) -> u8 {
             }),
             Err(complaint) => complain_with(WRONG_USAGE, &complaint),
         },
+        #[cfg(feature = "bench")]
         Command::Bench(arguments) => {
             bench::enter_own_networks();
             until_interrupted(|interrupt| conclude(bench::run(&arguments, interrupt), interrupt))
@@ -175,14 +179,15 @@ fn start_log(verbose: u8) -> Result<(), String> {
         ("", _) => "trace",
         (wish, _) => wish,
     };
-    let filter = EnvFilter::builder().parse(filter).map_err(|error| {
+    let filter = filter.parse::<Targets>().map_err(|error| {
         format!("PAGEWIRE_LOG='{wish}' is no filter ({error}); try PAGEWIRE_LOG=info or PAGEWIRE_LOG=pagewire_stack=debug")
     })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_target(false);
-    log.without_time().with_ansi(io::stderr().is_terminal()).init();
+        .with_target(false)
+        .without_time()
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(filter).with(lines).init();
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! file of its own.
 
 mod admin;
+#[cfg(feature = "bench")]
 mod bench;
 mod machine;
 mod network;
@@ -14,6 +15,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use admin::{BindArguments, DoctorArguments, ListArguments, UnbindArguments};
+#[cfg(feature = "bench")]
 pub(crate) use bench::BenchArguments;
 pub(crate) use machine::{Cable, Machine, NicChoice, Place};
 pub(crate) use random::seed as unguessable;
@@ -48,7 +50,7 @@ Exit codes:
 
 /// A user-space network stack: file pages go straight into a NIC's descriptors.
 #[derive(Debug, Parser)]
-#[command(name = "pagewire", version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "pagewire", version, after_help = examples(), max_term_width = 110)]
 pub(crate) struct Arguments {
     /// Say more on stderr (-v progress of the parts, -vv details, -vvv everything); PAGEWIRE_LOG=FILTER is finer
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -56,6 +58,13 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The end of the help: the examples of what was built in.
+fn examples() -> String {
+    let is_there = |line: &&str| cfg!(feature = "bench") || !line.contains("pagewire bench");
+    let lines: Vec<&str> = EXAMPLES.lines().filter(is_there).collect();
+    lines.join("\n")
 }
 
 /// The commands.
@@ -77,6 +86,7 @@ pub(crate) enum Command {
     #[command(after_help = slot::PING_EXAMPLES)]
     Ping(PingArguments),
 
+    #[cfg(feature = "bench")]
     /// Measure every way to send a file, the kernel's and ours, in one run
     #[command(after_help = bench::EXAMPLES)]
     Bench(BenchArguments),
@@ -123,5 +133,20 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_no_command_that_was_not_built_in() {
+        let mut command = Arguments::command();
+        command.build();
+        let help = command.render_long_help().to_string();
+        let words = help
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("pagewire "));
+        let named: Vec<&str> = words.filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(named.contains(&"send"), "{help}");
+        for name in named {
+            assert!(command.find_subcommand(name).is_some(), "there is no `{name}`");
+        }
     }
 }

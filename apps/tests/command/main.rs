@@ -2,6 +2,7 @@
 
 mod admin;
 mod bad_input;
+#[cfg(feature = "bench")]
 mod bench;
 mod changed_files;
 mod driving;

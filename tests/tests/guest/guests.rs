@@ -43,7 +43,7 @@ pub(crate) static NO_REMAPPING: Guest =
 pub(crate) static LINUX_DRIVES: Guest = Guest::new(|| Setup {
     kernel: Kernel::Full,
     modules: vec!["e1000e".to_owned()],
-    steps: vec![step("default_route"), step("numbers")],
+    steps: vec![step("default_route"), numbers()],
     ..with_options("numbers", "intel_iommu=on")
 });
 
@@ -111,6 +111,18 @@ fn with_all_steps(nic: &str) -> Setup {
         steps: STEPS.iter().copied().map(step).collect(),
         limit: Duration::from_secs(600),
         ..Setup::new(nic, nic)
+    }
+}
+
+/// Each way to send has one turn, which shows that it works, or as many as the environment says.
+fn numbers() -> Step {
+    let rounds = env::var("PAGEWIRE_GUEST_ROUNDS").unwrap_or_else(|_| "1".to_owned());
+    let rounds: u32 = rounds.parse().expect("PAGEWIRE_GUEST_ROUNDS is a number");
+    let Step { name, script, limit } = step("numbers");
+    Step {
+        name,
+        script: format!("rounds={rounds}\n{script}"),
+        limit: limit * rounds,
     }
 }
 

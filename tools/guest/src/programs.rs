@@ -26,11 +26,13 @@ pub fn build() -> Result<Vec<PathBuf>, GuestError> {
         command
             .current_dir(workspace())
             .args(["build", "--quiet", "--profile", "guest", "--target", TARGET])
-            .args(["-p", "pagewire", "-p", "pagewire-bus", "-p", "pagewire-guest"])
+            .args(["-p", "pagewire", "-p", "pagewire-bus", "-p", "pagewire-far-end"])
+            // No guest measures the kernel's ways to send.
+            .arg("--no-default-features")
             .arg("--target-dir")
             .arg(&folder)
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", "-C target-feature=+crt-static");
+            .env("RUSTFLAGS", "-C target-feature=+crt-static -D warnings");
         for program in PROGRAMS {
             command.args(["--bin", program]);
         }
