@@ -7,7 +7,7 @@ use std::thread;
 use pagewire::live::{LiveError, Outcome, Pinging, Receiving, Sending};
 use pagewire::transfer::Mode;
 use pagewire_emu::Model;
-use pagewire_emu::cable::Impairments;
+use pagewire_emu::cable::{Impairments, Lost};
 
 use crate::machine::{Kept, file, run};
 use crate::network::{KERNEL, Network, OURS, v4, v6};
@@ -120,11 +120,18 @@ pub(crate) fn a_packet_socket_carries_both_ways() {
         "segments go whole: {outcome:?}"
     );
     receive_over(&network, Model::Ixgbe, v4(OURS), 16 << 20, &Impairments::none());
+    assert_eq!(network.attachment.lost(), Lost::default());
 }
 
-/// The kernel meets the hole as the device would: no byte of padding gets out, and no signal ends the process.
+/// The kernel, or the copy into its ring, meets the hole as the device would: no byte of padding gets out, and no signal ends
+/// the process.
 pub(crate) fn a_file_cut_short_under_way_never_arrives_whole() {
-    let network = Network::with_tap(1500);
+    for network in [Network::with_tap(1500), Network::with_packet_socket()] {
+        cut_short_over(&network);
+    }
+}
+
+fn cut_short_over(network: &Network) {
     let (file, contents) = file(64 << 20);
     let cut = file.try_clone().unwrap();
     let to = SocketAddr::new(v4(KERNEL), PORT);
@@ -140,7 +147,7 @@ pub(crate) fn a_file_cut_short_under_way_never_arrives_whole() {
             let _ = stream.read_to_end(&mut arrived);
             arrived
         });
-        let ended = run(Model::Ixgbe, &network, &Impairments::none(), &mut sending);
+        let ended = run(Model::Ixgbe, network, &Impairments::none(), &mut sending);
         (ended, receiver.join().unwrap())
     });
     assert!(matches!(ended, Err(LiveError::Source { .. })), "{ended:?}");

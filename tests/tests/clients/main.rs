@@ -14,6 +14,7 @@ mod kernel;
 mod machine;
 mod network;
 mod refusals;
+mod ring;
 mod server;
 
 use std::env;
@@ -53,12 +54,20 @@ fn main() -> ExitCode {
         a_packet_socket_carries_both_ways,
         a_file_cut_short_under_way_never_arrives_whole,
     },
+    ring::{
+        segments_of_64_kib_and_frames_pass_both_ways_in_order_round_both_rings,
+        a_segment_passes_an_interface_that_cannot_cut_it,
+        a_full_receive_ring_loses_and_says_how_many,
+        what_others_send_through_the_same_interface_is_not_heard,
+        a_packet_that_the_kernel_refuses_holds_up_none_behind_it,
+        what_waits_for_an_interface_that_is_down_is_given_up_and_it_goes_on,
+    },
     refusals::{
         a_tap_has_one_owner,
         both_mtus_are_named_where_they_differ,
         what_is_no_tap_or_not_there_is_told_apart,
         a_tap_of_ones_own_has_the_mtu_that_was_asked_for_and_is_on,
-        a_tap_that_is_deleted_ends_the_machine,
+        an_interface_that_is_deleted_ends_the_machine,
         nobody_listening_is_a_refusal,
     },
     browsers::{

@@ -47,6 +47,10 @@ pub(crate) fn what_is_no_tap_or_not_there_is_told_apart() {
             network.run(|| Attachment::packet("eth7", 1500)),
             "no interface eth7",
         ),
+        (
+            network.run(|| Attachment::packet("lo", 65_536)),
+            "no Ethernet interface",
+        ),
         (network.run(|| Attachment::tap("", 1500)), "1 to 15 characters"),
         (network.run(|| Attachment::tap("a%d", 1500)), "1 to 15 characters"),
         (
@@ -70,8 +74,13 @@ pub(crate) fn a_tap_of_ones_own_has_the_mtu_that_was_asked_for_and_is_on() {
     assert!(!network.has(TAP, Duration::ZERO), "it goes with its owner");
 }
 
-pub(crate) fn a_tap_that_is_deleted_ends_the_machine() {
-    let network = Network::with_tap(1500);
+pub(crate) fn an_interface_that_is_deleted_ends_the_machine() {
+    for network in [Network::with_tap(1500), Network::with_packet_socket()] {
+        delete_under(&network);
+    }
+}
+
+fn delete_under(network: &Network) {
     let mut kept = Kept::default();
     let mut receiving = Receiving::new(5001, &mut kept);
     let ended = thread::scope(|scope| {
@@ -79,7 +88,7 @@ pub(crate) fn a_tap_that_is_deleted_ends_the_machine() {
             thread::sleep(Duration::from_millis(300));
             network.kernel.delete(TAP).unwrap();
         });
-        run(Model::Ixgbe, &network, &Impairments::none(), &mut receiving)
+        run(Model::Ixgbe, network, &Impairments::none(), &mut receiving)
     });
     assert!(matches!(ended, Err(LiveError::CableGone)), "{ended:?}");
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use kernel::{AttachError, Attachment};
+pub use kernel::{AttachError, Attachment, Lost};
 pub use pcap::PcapTap;
 
 use crate::wire::{Cable, Delivery, Port, WireCounters};

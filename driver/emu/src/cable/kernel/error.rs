@@ -35,6 +35,34 @@ pub enum AttachError {
         /// What the kernel said.
         cause: io::Error,
     },
+    /// The kernel is too old for the rings, or was built without packet sockets.
+    #[error(
+        "this kernel has no {what} ({cause}), which packet:{name} needs: Linux 4.20 or later with CONFIG_PACKET; a TAP may do \
+         instead"
+    )]
+    NoRing {
+        /// The interface.
+        name: String,
+        /// What the kernel does not have.
+        what: &'static str,
+        /// What it said.
+        cause: io::Error,
+    },
+    /// The kernel did not make a ring, or did not map it.
+    #[error(
+        "the {what} of {mib} MiB for {name} could not be had ({cause}): the kernel keeps that much memory for it; free some, \
+         or raise the limit of this process's address space (ulimit -v)"
+    )]
+    RingRefused {
+        /// The interface.
+        name: String,
+        /// Which ring.
+        what: &'static str,
+        /// How much memory it is.
+        mib: usize,
+        /// What the kernel said.
+        cause: io::Error,
+    },
     /// Another process has the TAP.
     #[error("the TAP {name} is in use by another process: end that, or choose another name")]
     Taken {
@@ -50,6 +78,12 @@ pub enum AttachError {
     /// There is none.
     #[error("there is no interface {name} here; `ip link` shows those that are")]
     NoInterface {
+        /// Its name.
+        name: String,
+    },
+    /// It has no Ethernet addresses: nobody can be one more station there.
+    #[error("{name} is no Ethernet interface (loopback and tunnels are not): choose one that is, or a TAP")]
+    NotEthernet {
         /// Its name.
         name: String,
     },

@@ -1,11 +1,11 @@
-//! The kernel's calls about interfaces that have no safe form: netdevice(7), tuntap and packet(7).
+//! The kernel's calls about interfaces that have no safe form: netdevice(7) and tuntap.
 #![allow(
     unsafe_code,
-    reason = "requests about interfaces are structures that ioctl and setsockopt read and write"
+    reason = "requests about interfaces are structures that ioctl reads and writes"
 )]
 
-use std::mem::{size_of, zeroed};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
@@ -62,6 +62,20 @@ impl<'n> Interface<'n> {
 
     pub(super) fn index(&self) -> u32 {
         self.index
+    }
+
+    /// Whether its frames are Ethernet's, which those of loopback and of tunnels are not.
+    pub(super) fn speaks_ethernet(&self) -> Result<(), AttachError> {
+        let mut request = request(self.name);
+        self.ask(libc::SIOCGIFHWADDR, &mut request, "asking for the kind of")?;
+        // SAFETY: this request has filled in the hardware address, and any bytes are numbers.
+        let kind = unsafe { request.ifr_ifru.ifru_hwaddr.sa_family };
+        if kind == libc::ARPHRD_ETHER {
+            return Ok(());
+        }
+        Err(AttachError::NotEthernet {
+            name: self.name.to_owned(),
+        })
     }
 
     /// Whether its MTU is ours.
@@ -133,51 +147,6 @@ pub(super) fn tap_attach(tap: &OwnedFd, name: &str) -> Result<(), Errno> {
     // SAFETY: this request takes a number.
     checked(unsafe { libc::ioctl(tap.as_raw_fd(), libc::TUNSETOFFLOAD as _, OFFLOADS) })?;
     Ok(())
-}
-
-/// A socket for all frames on an interface but those that the kernel sends there.
-pub(super) fn packet_socket(index: u32) -> Result<OwnedFd, Errno> {
-    let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: `socket` takes numbers. No protocol yet: nothing arrives before the socket is set up and bound.
-    let socket = checked(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
-    // SAFETY: `socket` is a descriptor that was just made, and nobody else has it.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-    let on: libc::c_int = 1;
-    set(&socket, libc::PACKET_VNET_HDR, &on)?;
-    set(&socket, libc::PACKET_IGNORE_OUTGOING, &on)?;
-    set(&socket, libc::PACKET_QDISC_BYPASS, &on)?;
-    let everybody = libc::packet_mreq {
-        mr_ifindex: index as libc::c_int,
-        mr_type: libc::PACKET_MR_PROMISC as libc::c_ushort,
-        mr_alen: 0,
-        mr_address: [0; 8],
-    };
-    set(&socket, libc::PACKET_ADD_MEMBERSHIP, &everybody)?;
-    // SAFETY: a `sockaddr_ll` is numbers, for which zeros are values.
-    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-    address.sll_family = libc::AF_PACKET as libc::c_ushort;
-    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-    address.sll_ifindex = index as libc::c_int;
-    let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-    // SAFETY: the address is `len` bytes and lives through the call.
-    checked(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
-    Ok(socket)
-}
-
-/// Sets an option of a packet socket whose value is a `T`, as packet(7) has it.
-fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> Result<(), Errno> {
-    let len = size_of::<T>() as libc::socklen_t;
-    // SAFETY: the value is `len` bytes and lives through the call, which only reads it.
-    let outcome = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_PACKET,
-            option,
-            std::ptr::from_ref(value).cast(),
-            len,
-        )
-    };
-    checked(outcome).map(|_| ())
 }
 
 /// A request about an interface, whose name has passed [`check_name`].

@@ -4,6 +4,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
 use super::interface::{Interface, check_name, tap_attach};
+use super::stream::Stream;
 use super::{AttachError, Attachment};
 
 impl Attachment {
@@ -36,6 +37,6 @@ impl Attachment {
         }
         interface.agree_on(mtu)?;
         interface.switch_on()?;
-        Ok(Self::new(tap))
+        Ok(Self::new(Stream::new(tap)))
     }
 }

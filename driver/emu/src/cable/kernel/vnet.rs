@@ -158,6 +158,14 @@ pub(super) fn forget_ip_checksum(head: &mut [u8], plan: &Segmentation) {
     }
 }
 
+/// Tells the header of a packet that `by` bytes of link-layer header were put in.
+pub(super) fn moved_on(header: &mut [u8], by: u16) {
+    if header[0] & NEEDS_CHECKSUM != 0 {
+        let start = u16::from_ne_bytes([header[6], header[7]]).saturating_add(by);
+        header[6..8].copy_from_slice(&start.to_ne_bytes());
+    }
+}
+
 /// Leaves the sum of the pseudo-header without the length in the checksum's field, as a driver does.
 fn owe(frame: &mut [u8], plan: &Segmentation) {
     let ip = usize::from(plan.l2_len);

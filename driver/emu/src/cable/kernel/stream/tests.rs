@@ -1,26 +1,27 @@
 //! The cable's own work, with a pair of datagram sockets in the kernel's place: a packet is a datagram there too.
 
+use std::sync::Arc;
+
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
 
 use super::*;
 use crate::cable::testing::{Answer, TestPort, numbered};
+use crate::cable::{Impairments, Way, lay};
 use crate::offload::checksum::{Sum, Verdict, verify};
 use crate::offload::headers::{IpPacket, TCP, UDP};
 use crate::offload::samples::Sample;
-use crate::wire::{IpVersion, Piece, Segmentation};
+use crate::wire::{Checksums, IpVersion, Piece, Segmentation};
 
-/// An attachment and the socket that stands for the kernel.
-fn attached() -> (Attachment, OwnedFd) {
+/// A stream and the socket that stands for the kernel.
+fn attached() -> (Stream, OwnedFd) {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (ours, kernel) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    (Attachment::new(ours), kernel)
+    (Stream::new(ours), kernel)
 }
 
-fn deliver(attachment: &Attachment, frame: &WireFrame<'_>) -> Delivery {
+fn deliver(stream: &Stream, frame: &WireFrame<'_>) -> Delivery {
     let mut delivery = Delivery::Filtered;
-    attachment
-        .end
-        .receive(&mut |inlet| delivery = inlet.deliver(frame));
+    stream.receive(&mut |inlet| delivery = inlet.deliver(frame));
     delivery
 }
 
@@ -61,16 +62,16 @@ fn header(flags: u8, kind: u8, sizes: [u16; 4]) -> [u8; vnet::HEADER] {
     header
 }
 
-/// What a step brings to a port, from a reader of its own.
-fn take_in(reader: &mut Reader, attachment: &Attachment, port: &Arc<TestPort>) -> usize {
+/// What a step brings to a port.
+fn take_in(stream: &Stream, port: &Arc<TestPort>) -> usize {
     let back = lay(port.clone(), &Impairments::none(), Way::Back, None);
-    reader.take_in(&attachment.end, Duration::ZERO, &*back)
+    stream.take_in(Duration::ZERO, &*back)
 }
 
 #[test]
 fn a_segment_goes_out_whole_with_the_checksum_that_the_kernel_expects() {
     for v6 in [false, true] {
-        let (attachment, kernel) = attached();
+        let (stream, kernel) = attached();
         let (mut head, plan, payload) = segment_of(v6, 5_000);
         // The driver's sum: without the length.
         let addresses = if v6 { 22..54 } else { 26..34 };
@@ -82,7 +83,7 @@ fn a_segment_goes_out_whole_with_the_checksum_that_the_kernel_expects() {
             Piece::from_bytes(&payload[1234..]),
         ];
         let frame = WireFrame::whole(&head, &pieces, plan);
-        assert_eq!(deliver(&attachment, &frame), Delivery::Accepted);
+        assert_eq!(deliver(&stream, &frame), Delivery::Accepted);
         let packet = taken(&kernel);
         let (told, bytes) = packet.split_at(vnet::HEADER);
         let kind = if v6 { 4 } else { 1 };
@@ -108,13 +109,13 @@ fn sample_l3(v6: bool) -> usize {
 #[test]
 fn a_segment_of_the_kernel_is_whole_to_who_takes_it_and_right_frames_to_who_does_not() {
     for v6 in [false, true] {
-        let (attachment, kernel) = attached();
+        let (stream, kernel) = attached();
         let (head, plan, payload) = segment_of(v6, 4_500);
         let kind = if v6 { 4 } else { 1 };
         let sizes = [plan.header_len() as u16, 1000, 14 + plan.l3_len, 16];
-        let (port, mut reader) = (TestPort::new(), Reader::new());
+        let port = TestPort::new();
         put(&kernel, header(1, kind, sizes), &[&head[..], &payload].concat());
-        assert_eq!(take_in(&mut reader, &attachment, &port), 1);
+        assert_eq!(take_in(&stream, &port), 1);
         let (checksums, bytes) = port.frames().remove(0);
         assert_eq!(
             (checksums, bytes.len()),
@@ -129,7 +130,7 @@ fn a_segment_of_the_kernel_is_whole_to_who_takes_it_and_right_frames_to_who_does
         };
         let back = lay(port.clone(), &faults, Way::Back, None);
         put(&kernel, header(1, kind, sizes), &[&head[..], &payload].concat());
-        assert_eq!(reader.take_in(&attachment.end, Duration::ZERO, &*back), 1);
+        assert_eq!(stream.take_in(Duration::ZERO, &*back), 1);
         assert_eq!(back.deliver_due(Duration::from_secs(1)), 5);
         let mut arrived = Vec::new();
         for (_, frame) in port.frames() {
@@ -145,7 +146,7 @@ fn a_segment_of_the_kernel_is_whole_to_who_takes_it_and_right_frames_to_who_does
 #[test]
 fn a_checksum_that_the_kernel_has_left_unfinished_is_finished() {
     for (protocol, offset) in [(TCP, 16), (UDP, 6)] {
-        let (attachment, kernel) = attached();
+        let (stream, kernel) = attached();
         let sample = Sample::v4(protocol);
         let mut frame = sample.build(b"some bytes of payload");
         let l4 = 14 + sample.l3_len();
@@ -154,7 +155,7 @@ fn a_checksum_that_the_kernel_has_left_unfinished_is_finished() {
         frame[l4 + offset..l4 + offset + 2].copy_from_slice(&left.to_be_bytes());
         put(&kernel, header(1, 0, [0, 0, l4 as u16, offset as u16]), &frame);
         let port = TestPort::new();
-        take_in(&mut Reader::new(), &attachment, &port);
+        take_in(&stream, &port);
         let (checksums, arrived) = port.frames().remove(0);
         assert_eq!(checksums, Checksums::Inserted);
         let verdicts = verify(IpPacket::parse(&arrived).as_ref(), &arrived, &[]);
@@ -165,7 +166,7 @@ fn a_checksum_that_the_kernel_has_left_unfinished_is_finished() {
 
 #[test]
 fn what_makes_no_sense_is_dropped_and_the_next_packet_comes() {
-    let (attachment, kernel) = attached();
+    let (stream, kernel) = attached();
     let (head, _, payload) = segment_of(false, 100);
     let whole = [&head[..], &payload].concat();
     put(&kernel, header(0, 0, [0; 4]), &[]);
@@ -175,37 +176,37 @@ fn what_makes_no_sense_is_dropped_and_the_next_packet_comes() {
     put(&kernel, header(1, 4, [54, 1000, 34, 16]), &whole);
     put(&kernel, header(0, 0, [0; 4]), &numbered(7));
     let port = TestPort::new();
-    take_in(&mut Reader::new(), &attachment, &port);
+    take_in(&stream, &port);
     assert_eq!(port.numbers(), [7]);
 }
 
 #[test]
 fn a_full_kernel_is_busy_and_nothing_is_lost() {
-    let (attachment, kernel) = attached();
+    let (stream, kernel) = attached();
     let frame = numbered(1);
     let frame = WireFrame::single(&frame, Checksums::Unverified);
     let mut sent = 0;
-    while deliver(&attachment, &frame) == Delivery::Accepted {
+    while deliver(&stream, &frame) == Delivery::Accepted {
         sent += 1;
         assert!(sent < 100_000, "a socket has a limit");
     }
-    assert!(attachment.end.busy.load(Ordering::Relaxed));
+    assert!(stream.is_busy());
     taken(&kernel);
-    assert_eq!(deliver(&attachment, &frame), Delivery::Accepted);
-    assert!(!attachment.end.busy.load(Ordering::Relaxed));
+    assert_eq!(deliver(&stream, &frame), Delivery::Accepted);
+    assert!(!stream.is_busy());
 }
 
 #[test]
 fn a_packet_waits_for_room_and_those_behind_it_wait_in_the_kernel() {
-    let (attachment, kernel) = attached();
-    let (port, mut reader) = (TestPort::new(), Reader::new());
+    let (stream, kernel) = attached();
+    let port = TestPort::new();
     for number in 0..5 {
         put(&kernel, header(0, 0, [0; 4]), &numbered(number));
     }
     port.answer(Answer::Room(2));
-    assert_eq!(take_in(&mut reader, &attachment, &port), 2);
-    assert_eq!(take_in(&mut reader, &attachment, &port), 0);
+    assert_eq!(take_in(&stream, &port), 2);
+    assert_eq!(take_in(&stream, &port), 0);
     port.answer(Answer::Room(9));
-    assert_eq!(take_in(&mut reader, &attachment, &port), 3);
+    assert_eq!(take_in(&stream, &port), 3);
     assert_eq!(port.numbers(), [0, 1, 2, 3, 4]);
 }
