@@ -2,8 +2,8 @@
 //!
 //! A turn follows what has happened: it attends to clients that have sent something, or whose connection has room again,
 //! and to nobody else. The requests of a client are answered in their order, as long as its connection has room for answers; what
-//! it asks for beyond that stays in its receive window. Ten times a second a tenth of the others is looked at, whether they have
-//! been silent for too long.
+//! it asks for beyond that stays in its receive window. Whether somebody has been silent for too long is looked at when that may be: each
+//! second while something happens to a client or is under way, and else when it will have been idle for as long as it may.
 //!
 //! It ends in two steps: it takes no more requests and lets everybody have the answers under way, within a limit; then it is done.
 
@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
+use pagewire_stack::timers::TimerHeap;
 use pagewire_stack::{Duration, Failure, Instant, Stack, TransmitRing};
 use slab::Slab;
 
@@ -26,9 +27,12 @@ use crate::live::{Application, LiveError, Notice, Observer, Turn};
 
 /// What the listener is known by; clients are known by their place.
 const LISTENER: Token = Token(usize::MAX);
-/// How often silence is looked for, and in how many steps everybody is looked at.
-const SWEEP: Duration = Duration::from_millis(100);
-const SWEEPS: usize = 10;
+/// How often it looks after what is not a client's: the files, the log, whether it is to end.
+const TEND: Duration = Duration::from_millis(100);
+/// How often a client is looked at that has to do something soon.
+const LOOK: Duration = Duration::from_secs(1);
+/// Most clients that are looked at in a turn: the others wait no longer for that.
+const LOOKS: usize = 32;
 /// How long answers under way may take once the server is to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -60,8 +64,10 @@ pub struct Serving<'a> {
     events: Vec<Event>,
     /// Whether somebody may wait to be accepted.
     waiting: bool,
-    next_sweep: Instant,
-    sweep: usize,
+    next_tending: Instant,
+    /// When each client is looked at next.
+    next_looks: TimerHeap<usize>,
+    looks: u64,
     draining: Option<Instant>,
     began: Instant,
     ended: Option<Instant>,
@@ -86,8 +92,9 @@ impl<'a> Serving<'a> {
             clients: Slab::new(),
             events: Vec::new(),
             waiting: false,
-            next_sweep: Instant::ZERO,
-            sweep: 0,
+            next_tending: Instant::ZERO,
+            next_looks: TimerHeap::new(),
+            looks: 0,
             draining: None,
             began: Instant::ZERO,
             ended: None,
@@ -105,6 +112,12 @@ impl<'a> Serving<'a> {
     #[must_use]
     pub fn clients(&self) -> usize {
         self.clients.len()
+    }
+
+    /// How often it has looked at a client for its silence.
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        self.looks
     }
 
     /// How many files it has open.
@@ -131,8 +144,24 @@ impl<'a> Serving<'a> {
         }
     }
 
-    /// Something has happened to a client.
+    /// Something has happened to a client: attends to it, and has it looked at soon.
     fn attend<T: TxQueue, R: RxQueue>(
+        &mut self,
+        stack: &mut Stack<T, R>,
+        key: usize,
+        ready: Ready,
+        now: Instant,
+    ) {
+        self.listen_to(stack, key, ready, now);
+        let soon = now + LOOK;
+        // Never later than before: somebody who sends a byte now and then would never be looked at.
+        if self.clients.contains(key) && self.next_looks.deadline(key).is_none_or(|look| look > soon) {
+            self.next_looks.set(key, soon);
+        }
+    }
+
+    /// Takes what a client has sent, and answers.
+    fn listen_to<T: TxQueue, R: RxQueue>(
         &mut self,
         stack: &mut Stack<T, R>,
         key: usize,
@@ -237,6 +266,7 @@ impl<'a> Serving<'a> {
     /// A connection is over.
     fn leave<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, key: usize) {
         let client = self.clients.remove(key);
+        self.next_looks.cancel(key);
         if let Some(status) = stack.status(client.id) {
             self.served.cut_short += u64::from(status.acknowledged < status.promised);
             if let Some(failure) = status.failure {
@@ -248,24 +278,44 @@ impl<'a> Serving<'a> {
         self.waiting = true;
     }
 
-    /// Looks at some of the clients, and ends what has been silent for too long.
-    fn look_around<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, now: Instant) {
-        self.sweep = (self.sweep + 1) % SWEEPS;
+    /// Looks after what is not a client's.
+    fn tend<T: TxQueue, R: RxQueue>(
+        &mut self,
+        stack: &mut Stack<T, R>,
+        observer: &Observer<'_>,
+        now: Instant,
+    ) {
+        self.next_tending = now + TEND;
         // Whoever wants to write a file that is only kept open waits no longer than this.
         self.answering.files.tend(now);
         self.answering.flush_log();
-        let keys: Vec<usize> = self
-            .clients
-            .iter()
-            .map(|(key, _)| key)
-            .filter(|key| key % SWEEPS == self.sweep)
-            .collect();
-        for key in keys {
+        observer.progress.store(self.served.answers, Ordering::Relaxed);
+        for fallback in stack.windows().take_fallbacks() {
+            (observer.tell)(Notice::Copying(fallback));
+        }
+        if self.draining.is_none() && self.drain.load(Ordering::Relaxed) {
+            self.draining = Some(now);
+            stack.stop_listening(self.port);
+            for (key, _) in &self.clients {
+                self.next_looks.set(key, now);
+            }
+        }
+    }
+
+    /// Looks at clients that may have been silent for too long.
+    fn look_around<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, now: Instant) {
+        for _ in 0..LOOKS {
+            let Some(key) = self.next_looks.pop_due(now) else {
+                return;
+            };
             self.look_at(stack, key, now);
         }
     }
 
+    /// Ends what has been silent for too long, and says when to look again.
     fn look_at<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, key: usize, now: Instant) {
+        self.looks += 1;
+        self.next_looks.set(key, now + LOOK);
         let client = &mut self.clients[key];
         let Some(status) = stack.status(client.id) else {
             return self.leave(stack, key);
@@ -302,6 +352,8 @@ impl<'a> Serving<'a> {
             }
         } else if silent >= idle || self.draining.is_some() {
             self.end(stack, key, now);
+        } else {
+            self.next_looks.set(key, client.since + idle);
         }
     }
 }
@@ -342,18 +394,10 @@ impl Application for Serving<'_> {
             }
         }
         self.events = events;
-        if now >= self.next_sweep {
-            self.next_sweep = now + SWEEP;
-            self.look_around(stack, now);
-            observer.progress.store(self.served.answers, Ordering::Relaxed);
-            for fallback in stack.windows().take_fallbacks() {
-                (observer.tell)(Notice::Copying(fallback));
-            }
-            if self.draining.is_none() && self.drain.load(Ordering::Relaxed) {
-                self.draining = Some(now);
-                stack.stop_listening(self.port);
-            }
+        if now >= self.next_tending {
+            self.tend(stack, observer, now);
         }
+        self.look_around(stack, now);
         self.accept(stack, now);
         let over = self
             .draining
@@ -367,7 +411,8 @@ impl Application for Serving<'_> {
         let until = if self.clients.is_empty() {
             None
         } else {
-            Some(self.next_sweep)
+            let look = self.next_looks.next();
+            Some(look.map_or(self.next_tending, |look| look.min(self.next_tending)))
         };
         Ok(Turn::Going { until })
     }

@@ -1,5 +1,6 @@
 //! Files over HTTP, from a server on one machine of a pair to clients on the other, by a clock that the test moves.
 
+mod crowd;
 mod site;
 
 use std::fs::{self, File};
