@@ -13,6 +13,7 @@
 //! drop it, as a wire would, and TCP sends it again.
 
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,8 +33,9 @@ use crate::vlan::{self, VlanId};
 const SMALL_FRAME: usize = 256;
 /// Small frames: more than a TX ring can hold packets of two descriptors.
 const SMALL_FRAMES: usize = 1024;
-/// Large frames: for packets whose payload is copied.
-const LARGE_FRAMES: usize = 64;
+/// Large frames are for packets whose payload is copied: as many as this memory holds, in bytes, but no fewer and no more.
+const LARGE_BYTES: usize = 4 << 20;
+const LARGE_FRAMES: RangeInclusive<usize> = 16..=64;
 
 /// Where an IPv4 header has its identification.
 const IDENTIFICATION: usize = 4;
@@ -83,11 +85,12 @@ impl<T: TxQueue> Egress<T> {
         vlan: Option<VlanId>,
         copied: Arc<AtomicU64>,
     ) -> Result<Self, DmaError> {
-        let longest_frame = longest + vlan::tag_len(vlan);
+        let longest_frame = (longest + vlan::tag_len(vlan)).next_multiple_of(64);
+        let large_frames = (LARGE_BYTES / longest_frame).clamp(*LARGE_FRAMES.start(), *LARGE_FRAMES.end());
         Ok(Self {
             queue,
             small: FramePool::new(mapper, SMALL_FRAMES, SMALL_FRAME)?,
-            large: FramePool::new(mapper, LARGE_FRAMES, longest_frame.next_multiple_of(64))?,
+            large: FramePool::new(mapper, large_frames, longest_frame)?,
             scratch: Scratch::new(longest)?,
             gather: Vec::with_capacity(64),
             freed: Vec::with_capacity(SMALL_FRAMES),

@@ -11,7 +11,8 @@
 //!   are in the packet buffer, with IP length and IP checksum of the whole; its payload is still in the
 //!   sender's memory, as [`Piece`]s.
 //!
-//! An inlet that cannot take a whole segment answers [`Delivery::CutFirst`], and the engine cuts it into
+//! A device may be asked to segment more than an IP packet can be: then what travels whole are parts of it, as long as the
+//! inlet [says](Inlet::longest). An inlet that cannot take a whole segment answers [`Delivery::CutFirst`], and the engine cuts it into
 //! single frames. Everything that delays, counts bits or flips them does so.
 
 use std::fmt::Debug;
@@ -22,6 +23,9 @@ use rustix::io::Errno;
 
 use crate::memory;
 pub use crate::memory::{Piece, SourceFault};
+
+/// The longest IP packet in bytes whose header tells its length.
+pub const LONGEST_IP: usize = 65_535;
 
 /// Which internet protocol a packet's layer 3 is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -201,6 +205,12 @@ pub trait Inlet {
     /// hold a packet back asks first; a wire cannot.
     fn has_room(&mut self, _frames: usize, _len: usize) -> bool {
         true
+    }
+
+    /// The longest IP packet, in bytes, that a whole segment may be. What a device is to segment may be longer: it
+    /// comes in parts.
+    fn longest(&self) -> usize {
+        LONGEST_IP
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pagewire_emu::Model;
-use pagewire_emu::wire::{Cable, Delivery, Inlet, WireCounters, WireFrame};
+use pagewire_emu::wire::{Cable, Delivery, Inlet, LONGEST_IP, WireCounters, WireFrame};
 use raw::{MAC_A, MAC_B, Offload, Raw, Setup, frame, headers};
 
 const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
@@ -18,6 +18,7 @@ struct Narrow(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     room: usize,
+    longest: Option<usize>,
     takes_segments: bool,
     frames: Vec<Vec<u8>>,
 }
@@ -35,6 +36,10 @@ impl Inlet for State {
         frame.gather(&mut bytes).expect("the memory is there");
         self.frames.push(bytes);
         Delivery::Accepted
+    }
+
+    fn longest(&self) -> usize {
+        self.longest.unwrap_or(LONGEST_IP)
     }
 }
 
@@ -97,9 +102,12 @@ fn frames_wait_in_their_descriptors_and_go_in_order() {
 
 #[test]
 fn a_segment_that_is_cut_goes_on_where_it_stopped() {
+    // Whole, in parts of two frames, in frames.
+    let ways = [(true, None, 1), (true, Some(2040), 3), (false, None, 5)];
     for model in MODELS {
-        for takes_segments in [true, false] {
+        for (takes_segments, longest, count) in ways {
             let (mut a, cable) = plugged(model, takes_segments);
+            cable.0.lock().unwrap().longest = longest;
             let header = headers(MAC_B, true, None, 4000);
             let payload: Vec<u8> = (0..4500).map(|at| (at * 13 + at / 257) as u8).collect();
             a.out.write(0, &header);
@@ -126,7 +134,7 @@ fn a_segment_that_is_cut_goes_on_where_it_stopped() {
                 assert!(steps < 20, "{model:?}: it does not end");
             }
             let state = cable.0.lock().unwrap();
-            assert_eq!(state.frames.len(), if takes_segments { 1 } else { 5 });
+            assert_eq!(state.frames.len(), count, "{model:?}");
             let arrived: Vec<u8> = state
                 .frames
                 .iter()

@@ -195,6 +195,40 @@ fn a_segment_passes_whole_with_its_ip_length() {
     }
 }
 
+/// The 82599 segments up to 256 KiB, and a receiver that coalesces makes packets of at most 64 KiB.
+#[test]
+fn a_segment_longer_than_a_packet_arrives_in_parts_of_whole_frames() {
+    let mut far = Setup::new(Model::Ixgbe, MAC_B);
+    far.coalesce = true;
+    far.buffer_len = 8192;
+    for v4 in [true, false] {
+        let (mut a, mut b) = pair_of(&Setup::new(Model::Ixgbe, MAC_A), &far);
+        b.post(40);
+        let payload = post_tcp(&mut a, v4, 1460, 180_000);
+        let header = if v4 { 54 } else { 74 };
+        let whole = (65_535 - header + 14) / 1460 * 1460;
+        let (mut joined, mut slot) = (Vec::<u8>::new(), 0);
+        while let Some((got, word)) = b.received(slot) {
+            let part = whole.min(180_000 - joined.len());
+            assert_eq!(got.len(), header + part);
+            let length = if v4 { &got[16..18] } else { &got[18..20] };
+            let ip = if v4 { got.len() - 14 } else { got.len() - 54 };
+            assert_eq!(usize::from(u16::from_be_bytes([length[0], length[1]])), ip);
+            let sequence = u32::from_be_bytes(got[header - 16..header - 12].try_into().expect("4"));
+            assert_eq!(sequence as usize, 9 + joined.len());
+            let pushes = got[header - 7] & 8 != 0;
+            joined.extend(&got[header..]);
+            assert_eq!(pushes, joined.len() == 180_000, "PSH is the last one's");
+            assert_eq!(verdict(Model::Ixgbe, word), (v4.then_some(true), Some(true)));
+            slot += got.len().div_ceil(8192) as u32;
+        }
+        assert!(joined == payload);
+        assert_eq!(a.nic.wire_counters().frames, 3);
+        a.assert_clean();
+        b.assert_clean();
+    }
+}
+
 #[test]
 fn whole_segments_go_only_to_a_queue_that_coalesces() {
     let (mut a, mut b) = pair(Model::Ixgbe);

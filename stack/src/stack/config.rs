@@ -14,6 +14,8 @@ use crate::vlan::{VlanId, tag_len};
 const ETHERNET: usize = 14;
 /// The longest IP packet in bytes.
 const LONGEST_IP: usize = 65_535;
+/// How many segments a transmit ring holds at least, where they are longer than an IP packet.
+const SEGMENTS: usize = 4;
 /// IPv4 and TCP headers without options, in bytes.
 const HEADERS_V4: usize = 40;
 
@@ -83,19 +85,21 @@ impl StackConfig {
         ETHERNET + tag_len(self.vlan) + self.mtu
     }
 
-    /// The most payload in one TSO request: whole MSS-sized frames, so that the last is no runt.
-    fn segment_payload(&self, headers: usize) -> usize {
-        let mss = self.mtu - headers;
-        (LONGEST_IP - headers) / mss * mss
+    /// The most payload in one TSO request: whole MSS-sized frames, so that the last is no runt. What makes one longer than
+    /// an IP packet pays off as long as the transmit ring holds a few of them: else the sender would wait for the
+    /// acknowledgment of one before the next is full.
+    fn segment_payload(&self, limits: TxLimits) -> usize {
+        let mss = self.mtu - HEADERS_V4;
+        let most = (self.sockets.transmit / SEGMENTS).max(LONGEST_IP - HEADERS_V4);
+        most.min(limits.max_tso as usize) / mss * mss
     }
 
     /// The sizes that sockets get. A transmit ring of whole segments never ends in the middle of one, where smoltcp
     /// would send two short ones.
-    pub(crate) fn socket_sizes(&self) -> SocketSizes {
-        let payload = if self.segmentation_offload {
-            self.segment_payload(HEADERS_V4)
-        } else {
-            self.mtu - HEADERS_V4
+    pub(crate) fn socket_sizes(&self, limits: TxLimits) -> SocketSizes {
+        let payload = match self.segment_payload(limits) {
+            whole if self.segmentation_offload && whole > 0 => whole,
+            _ => self.mtu - HEADERS_V4,
         };
         let whole = self.sockets.transmit / payload * payload;
         SocketSizes {
@@ -106,11 +110,12 @@ impl StackConfig {
 
     /// The longest packet in bytes that smoltcp emits, the Ethernet header included.
     pub(crate) fn longest_packet(&self, limits: TxLimits) -> usize {
-        if self.segmentation_offload && limits.max_tso > 0 {
-            ETHERNET + LONGEST_IP
+        let segment = if self.segmentation_offload {
+            HEADERS_V4 + self.segment_payload(limits)
         } else {
-            ETHERNET + self.mtu
-        }
+            0
+        };
+        ETHERNET + segment.max(self.mtu)
     }
 
     /// The longest packet in bytes that can arrive, the Ethernet header included.
@@ -127,8 +132,9 @@ impl StackConfig {
         capabilities.checksum.ipv4 = Checksum::Both;
         if self.segmentation_offload {
             // Not over IPv6: smoltcp 0.14 drops an IPv6 packet that is longer than the MTU, whoever would cut it.
-            let longest = ETHERNET + HEADERS_V4 + self.segment_payload(HEADERS_V4);
-            capabilities.segmentation.tcpv4 = NonZeroUsize::new(longest.min(limits.max_tso as usize));
+            let payload = NonZeroUsize::new(self.segment_payload(limits));
+            capabilities.segmentation.tcpv4 =
+                payload.map(|payload| payload.saturating_add(ETHERNET + HEADERS_V4));
         }
         capabilities
     }

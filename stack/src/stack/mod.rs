@@ -170,6 +170,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let addresses = config.own_addresses(mac)?;
         config.check_gateways(&addresses)?;
         let capabilities = config.capabilities(limits);
+        let sizes = config.socket_sizes(limits);
         let copied = Arc::new(AtomicU64::new(0));
         let longest = config.longest_packet(limits);
         let mut egress = Egress::new(tx, limits, &mapper, longest, config.vlan, Arc::clone(&copied))?;
@@ -206,8 +207,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             holders: Vec::new(),
             shadow,
             seeking: Vec::new(),
-            phantom_sockets: SocketPool::new(config.socket_sizes(), config.receive, config.congestion),
-            real_sockets: SocketPool::new(config.socket_sizes(), config.receive, config.congestion),
+            phantom_sockets: SocketPool::new(sizes, config.receive, config.congestion),
+            real_sockets: SocketPool::new(sizes, config.receive, config.congestion),
             small_bytes: SmallBytes::new(Arc::clone(&mapper)),
             eventful: VecDeque::new(),
             signal: None,

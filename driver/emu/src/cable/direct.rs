@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::pcap::{PcapTap, Recorder};
 use super::{Batch, Tally};
-use crate::wire::{Cable, Delivery, Inlet, Port, WireCounters, WireFrame};
+use crate::wire::{Cable, Delivery, Inlet, LONGEST_IP, Port, WireCounters, WireFrame};
 
 /// Passes the far port's inlet through. It adds no lock, no copy and no allocation: it counts.
 #[derive(Debug)]
@@ -82,6 +82,17 @@ impl Inlet for Through<'_, '_> {
     #[inline]
     fn has_room(&mut self, frames: usize, len: usize) -> bool {
         self.inlet.has_room(frames, len)
+    }
+
+    /// What is recorded is a packet that says how long it is.
+    #[inline]
+    fn longest(&self) -> usize {
+        let longest = self.inlet.longest();
+        if self.recorder.is_some() {
+            longest.min(LONGEST_IP)
+        } else {
+            longest
+        }
     }
 }
 

@@ -117,7 +117,8 @@ impl Engine {
             reach,
         };
         let mut packets = 0;
-        let mut pieces = Vec::with_capacity(40);
+        // A packet's, and those of a part of it.
+        let mut pieces = Vec::with_capacity(80);
         let mut index = start;
         self.begin();
         while index != tail {

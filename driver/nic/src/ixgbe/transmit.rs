@@ -34,7 +34,7 @@ impl<B: Bar> TransmitSide<B> {
 impl<B: Bar> TxDevice for TransmitSide<B> {
     const LIMITS: TxLimits = TxLimits {
         max_frame: MAX_FRAME as u32,
-        max_tso: 65_495,
+        max_tso: spec::MAX_TSO_PAYLOAD,
         max_tso_header: 255,
         // §7.2.1: 40 - WTHRESH - 2, and WTHRESH is 0 here.
         max_descriptors: spec::max_descriptors_per_packet(0) as u16,

@@ -51,8 +51,8 @@ pub struct Statistics {
 pub struct TxLimits {
     /// The largest frame on the wire, Ethernet header included, Ethernet checksum not.
     pub max_frame: u32,
-    /// The most TCP payload in one segmentation request. The IP packet as a whole must stay within 65,535
-    /// bytes too.
+    /// The most TCP payload in one segmentation request, in bytes. It may be more than an IP packet can carry: the device
+    /// writes the length of each frame that it cuts.
     pub max_tso: u32,
     /// The longest headers (Ethernet, IP and TCP together) of a segmentation request.
     pub max_tso_header: u16,

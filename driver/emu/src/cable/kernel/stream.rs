@@ -18,6 +18,8 @@ use crate::wire::{Cable, Delivery, Inlet, Port, WireFrame};
 #[derive(Debug)]
 pub(super) struct Stream {
     descriptor: OwnedFd,
+    /// The longest IP packet that it takes whole, in bytes.
+    longest: usize,
     /// The last packet found no room.
     busy: AtomicBool,
     /// The interface behind it is no longer there.
@@ -28,10 +30,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// One whose reads and writes do not block.
-    pub(super) fn new(descriptor: OwnedFd) -> Self {
+    /// One whose reads and writes do not block, and that takes IP packets of up to `longest` bytes.
+    pub(super) fn new(descriptor: OwnedFd, longest: usize) -> Self {
         Self {
             descriptor,
+            longest,
             busy: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             calls: AtomicU64::new(0),
@@ -131,6 +134,10 @@ impl Inlet for Writer<'_> {
             self.0.busy.store(true, Ordering::Relaxed);
         }
         delivery
+    }
+
+    fn longest(&self) -> usize {
+        self.0.longest
     }
 }
 

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use super::interface::{Interface, check_name, tap_attach};
 use super::stream::Stream;
 use super::{AttachError, Attachment};
+use crate::wire::LONGEST_IP;
 
 impl Attachment {
     /// Opens the TAP `name`, and switches it on. Where there is none, it is made, with an MTU of `mtu`, and goes when this is
@@ -37,6 +38,18 @@ impl Attachment {
         }
         interface.agree_on(mtu)?;
         interface.switch_on()?;
-        Ok(Self::new(Stream::new(tap)))
+        Ok(Self::new(Stream::new(tap, longest_whole())))
+    }
+}
+
+/// The longest TCP packet that a TAP takes in one, in bytes. From Linux 6.3 on one over IPv4 may be longer than its header can
+/// tell, which says 0 then (BIG TCP: `iph_totlen` in include/linux/ip.h), up to GSO_MAX_SIZE (include/linux/netdevice.h).
+fn longest_whole() -> usize {
+    const GSO_MAX_SIZE: usize = 8 * 65_535;
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (6, 3) => GSO_MAX_SIZE,
+        _ => LONGEST_IP,
     }
 }

@@ -10,13 +10,13 @@ use crate::cable::{Impairments, Way, lay};
 use crate::offload::checksum::{Sum, Verdict, verify};
 use crate::offload::headers::{IpPacket, TCP, UDP};
 use crate::offload::samples::Sample;
-use crate::wire::{Checksums, IpVersion, Piece, Segmentation};
+use crate::wire::{Checksums, IpVersion, LONGEST_IP, Piece, Segmentation};
 
 /// A stream and the socket that stands for the kernel.
 fn attached() -> (Stream, OwnedFd) {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (ours, kernel) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    (Stream::new(ours), kernel)
+    (Stream::new(ours, LONGEST_IP), kernel)
 }
 
 fn deliver(stream: &Stream, frame: &WireFrame<'_>) -> Delivery {
