@@ -25,28 +25,48 @@ pub(crate) struct Meter {
     cpu: Duration,
     wall: Spent,
     last: Duration,
+    /// What the emulated device has spent in doorbells so far.
+    doorbells: Duration,
     switches: Switches,
 }
 
+/// When the parts of a round ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    /// The host's.
+    pub(crate) host: Duration,
+    /// The device's, which came after it.
+    pub(crate) device: Duration,
+    /// How long the device has spent in doorbells so far, in the midst of the host's part.
+    pub(crate) doorbells: Duration,
+    /// Nothing was found to do.
+    pub(crate) idle: bool,
+}
+
 impl Meter {
-    /// Begins to measure the calling thread, at `now` on whatever clock the caller has.
-    pub(crate) fn start(now: Duration) -> Self {
+    /// Begins to measure the calling thread, at `now` on whatever clock the caller has, when the device has spent `doorbells`
+    /// in doorbells.
+    pub(crate) fn start(now: Duration, doorbells: Duration) -> Self {
         Self {
             cpu: thread_time(),
             wall: Spent::default(),
             last: now,
+            doorbells,
             switches: switches(),
         }
     }
 
-    /// Notes a round that ended its host part at `host`, and its device part at `device`.
-    pub(crate) fn round(&mut self, host: Duration, device: Duration, idle: bool) {
-        if idle {
+    /// Notes a round.
+    pub(crate) fn round(&mut self, round: Round) {
+        let Round { host, device, .. } = round;
+        if round.idle {
             self.wall.idle += device.saturating_sub(self.last);
         } else {
-            self.wall.host += host.saturating_sub(self.last);
-            self.wall.device += device.saturating_sub(host);
+            let doorbells = round.doorbells.saturating_sub(self.doorbells);
+            self.wall.host += host.saturating_sub(self.last + doorbells);
+            self.wall.device += device.saturating_sub(host) + doorbells;
         }
+        self.doorbells = round.doorbells;
         self.last = device;
     }
 

@@ -11,7 +11,7 @@ use pagewire_stack::{Duration, Instant};
 use super::leasing::Leasing;
 use super::machine::Machine;
 use super::{Application, Counters, Driver, LiveError, Notice, Observer, OnCable, Outcome, Settings, Turn};
-use crate::meter::Meter;
+use crate::meter::{Meter, Round};
 
 /// How long the link may take to come up. Negotiation takes 2 to 4 s with twisted pairs.
 const LINK_LIMIT: WallDuration = WallDuration::from_secs(10);
@@ -57,11 +57,12 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
 ) -> Result<Outcome, LiveError> {
     let clock = Clock(WallInstant::now());
     let machine = Machine::start(parts, opened, settings, observer, clock.now())?;
+    let doorbells = machine.doorbell_time();
     let mut engine = Engine {
         machine,
         observer,
         clock,
-        meter: Meter::start(clock.elapsed()),
+        meter: Meter::start(clock.elapsed(), doorbells),
         link_up: false,
         next_look: Instant::ZERO,
         next_publication: Instant::ZERO,
@@ -148,7 +149,12 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
                 None => (0, done),
             };
             let idle = progress.is_idle() && moved == 0;
-            self.meter.round(done, stepped, idle);
+            self.meter.round(Round {
+                host: done,
+                device: stepped,
+                doorbells: self.machine.doorbell_time(),
+                idle,
+            });
             if idle {
                 self.rest(now, until)?;
             } else {

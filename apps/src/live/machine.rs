@@ -103,6 +103,12 @@ impl<'c, N: Nic, T: TxQueue, R: RxQueue> Machine<'c, N, T, R> {
         })
     }
 
+    /// How long an emulated NIC has spent in doorbells so far; a card's cost a write each.
+    pub(super) fn doorbell_time(&self) -> Duration {
+        self.cable
+            .map_or(Duration::ZERO, |cable| cable.nic().doorbell_time())
+    }
+
     /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST.
     pub(super) fn flush(&mut self, clock: impl Fn() -> Instant) {
         let end = clock() + FLUSH.into();

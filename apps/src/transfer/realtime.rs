@@ -14,7 +14,7 @@ use super::machine::Family;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::{STALL, TRUNCATED, TransferError};
-use crate::meter::{Meter, Spent};
+use crate::meter::{Meter, Round, Spent};
 
 /// Idle rounds that a thread spins through before it offers the core to others, and before it sleeps.
 const SPIN_ROUNDS: u32 = 200;
@@ -88,7 +88,7 @@ pub(super) fn send<F: Family>(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
-    let mut meter = Meter::start(clock.elapsed());
+    let mut meter = Meter::start(clock.elapsed(), sender.machine.device.doorbell_time());
     let result = send_until_done(sender, clock, shared, stop, &mut meter);
     let spent = meter.spent();
     if result.is_err() {
@@ -118,7 +118,12 @@ fn send_until_done<F: Family>(
         let moved = sender.machine.device.step(elapsed);
         elapsed = clock.elapsed();
         let idle = progress.is_idle() && moved == 0;
-        meter.round(after_host, elapsed, idle);
+        meter.round(Round {
+            host: after_host,
+            device: elapsed,
+            doorbells: sender.machine.device.doorbell_time(),
+            idle,
+        });
         if stop.load(Ordering::Relaxed) {
             return Err(TransferError::Interrupted);
         }
@@ -152,7 +157,7 @@ pub(super) fn receive<F: Family>(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> (Spent, Result<(), TransferError>) {
-    let mut meter = Meter::start(clock.elapsed());
+    let mut meter = Meter::start(clock.elapsed(), receiver.machine.device.doorbell_time());
     let result = receive_until_done(receiver, spinning, clock, shared, stop, &mut meter);
     let spent = meter.spent();
     match result {
@@ -187,7 +192,12 @@ fn receive_until_done<F: Family>(
         let moved = receiver.machine.device.step(elapsed);
         elapsed = clock.elapsed();
         let idle = progress.is_idle() && moved == 0;
-        meter.round(after_host, elapsed, idle);
+        meter.round(Round {
+            host: after_host,
+            device: elapsed,
+            doorbells: receiver.machine.device.doorbell_time(),
+            idle,
+        });
         if stop.load(Ordering::Relaxed) {
             return Err(TransferError::Interrupted);
         }

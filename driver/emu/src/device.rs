@@ -9,6 +9,7 @@
 //! Doorbells take only shared ones of the device's own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use pagewire_bus::{
     BusError, Direction, DmaMapper, HostRange, Identity, InterruptKind, InterruptSupport, Iova,
@@ -94,6 +95,8 @@ pub(crate) struct Device {
     pub(crate) rx: Box<[Queue]>,
     /// Transmit queues whose doorbell rang, one bit each.
     rung: AtomicU64,
+    /// Nanoseconds that drivers' threads have spent in doorbells.
+    ringing: AtomicU64,
     receiver: Mutex<State>,
     /// Serializes writes that have effects.
     control: Mutex<()>,
@@ -120,6 +123,7 @@ impl Device {
                 .map(|number| Queue::new(Side::Receive, number))
                 .collect(),
             rung: AtomicU64::new(0),
+            ringing: AtomicU64::new(0),
             receiver: Mutex::new(State::default()),
             control: Mutex::new(()),
         };
@@ -159,11 +163,19 @@ impl Device {
         let Some(queue) = self.queue(side, number) else {
             return false;
         };
+        let began = Instant::now();
         let rung = queue.doorbell(&self.core, value);
+        self.ringing
+            .fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
         if rung && side == Side::Transmit {
             self.rung.fetch_or(1 << number, Ordering::Release);
         }
         rung
+    }
+
+    /// How long drivers' threads have been in doorbells. Nothing depends on it.
+    pub(crate) fn doorbell_time(&self) -> Duration {
+        Duration::from_nanos(self.ringing.load(Ordering::Relaxed))
     }
 
     #[cold]

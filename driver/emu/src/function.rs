@@ -150,6 +150,13 @@ impl EmulatedNic {
         self.device.report()
     }
 
+    /// How long the threads of its drivers have been in its doorbells, by the clock on the wall: a card's doorbell is one
+    /// write, and what this one does there besides is the device's work.
+    #[must_use]
+    pub fn doorbell_time(&self) -> Duration {
+        self.device.doorbell_time()
+    }
+
     /// How many frames were dropped because the pages under a mapping were gone: a file was truncated.
     #[must_use]
     pub fn dma_faults(&self) -> u64 {
