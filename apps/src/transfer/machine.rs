@@ -97,8 +97,8 @@ pub(super) struct Machine<F: Family> {
     pub(super) stack: Stack<F::Tx, F::Rx>,
 }
 
-/// Bytes in flight at most: what a sender's ring holds. 16 segments measured fastest: fewer leave the sender waiting
-/// for acknowledgments, more push what the device writes out of the cache before the stack reads it.
+/// Bytes in flight at most: what a sender's ring holds. A mebibyte measured fastest: less leaves the sender waiting for
+/// acknowledgments, more pushes what the device writes out of the cache before the stack reads it.
 const IN_FLIGHT: usize = 1 << 20;
 
 /// Receive buffers and their length in bytes, where whole segments arrive.
