@@ -3,6 +3,7 @@
 mod emulated;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use emulated::{NoDelay, device, mac, open_e1000, open_ixgbe, packet, pattern, plug};
@@ -181,6 +182,15 @@ fn the_rss_hash_is_the_published_one() {
     b.finish();
 }
 
+/// Counts a thread that has ended, by a panic too.
+struct Ended<'a>(&'a AtomicU16);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
 #[test]
 fn queue_pairs_work_on_threads_of_their_own() {
     const QUEUES: u16 = 4;
@@ -192,11 +202,13 @@ fn queue_pairs_work_on_threads_of_their_own() {
         ..promiscuous()
     };
     let (mut a, mut b) = (open_ixgbe(&da, &config), open_ixgbe(&db, &config));
+    let done = &AtomicU16::new(0);
     let received = std::thread::scope(|scope| {
         let senders: Vec<_> = (0..)
             .zip(a.queues.drain(..))
             .map(|(number, (mut transmitter, _receiver))| {
                 let device = da.clone();
+                let ended = Ended(done);
                 scope.spawn(move || {
                     let mapper = pagewire_bus::Function::mapper(&device);
                     let mut pool = pagewire_nic::dma::FramePool::new(&mapper, 64, 2048).unwrap();
@@ -217,6 +229,7 @@ fn queue_pairs_work_on_threads_of_their_own() {
                         freed.drain(..).for_each(|frame| pool.give(frame).unwrap());
                         std::thread::yield_now();
                     }
+                    drop(ended);
                     transmitter
                 })
             })
@@ -226,18 +239,18 @@ fn queue_pairs_work_on_threads_of_their_own() {
             .drain(..)
             .map(|(_transmitter, mut receiver)| {
                 scope.spawn(move || {
-                    let (mut out, mut idle) = (Vec::new(), 0);
-                    while idle < 20_000 {
-                        idle = if receiver.receive(32, &mut out) == 0 {
-                            idle + 1
-                        } else {
-                            0
-                        };
+                    let mut out = Vec::new();
+                    loop {
+                        // Asked before the look: what comes after the last sender's end is nothing.
+                        let all_sent = done.load(Ordering::Acquire) == QUEUES;
+                        let found = receiver.receive(32, &mut out);
                         out.drain(..).for_each(|got| receiver.recycle(got.frame));
                         receiver.refill();
+                        if all_sent && found == 0 {
+                            return receiver.counters().packets;
+                        }
                         std::thread::yield_now();
                     }
-                    receiver.counters().packets
                 })
             })
             .collect();

@@ -7,7 +7,7 @@
 //!    └────── Cable ◄── arrival: parsed where it lies, cut if need be ◄──┘
 //! ```
 //! Two ways lead in ([`Attachment::tap`], [`Attachment::packet`]). On both, each packet has a virtio-net header in front
-//! ([`vnet`]), so that segments of 64 KiB pass whole in both directions, and checksums unfinished.
+//! ([`vnet`]), so that segments pass whole in both directions, and checksums unfinished.
 //!
 //! Nothing is dropped for want of room in the NIC. A packet that the kernel does not take now is answered [`Busy`](crate::wire::Delivery::Busy),
 //! and the NIC tries again; a packet that the NIC has no buffers for waits where it is, and those behind it in the kernel's

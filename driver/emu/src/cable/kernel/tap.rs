@@ -47,7 +47,9 @@ impl Attachment {
 fn longest_whole() -> usize {
     const GSO_MAX_SIZE: usize = 8 * 65_535;
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (6, 3) => GSO_MAX_SIZE,
         _ => LONGEST_IP,
