@@ -1,7 +1,7 @@
 //! Clients that mean no good, or know no better: nobody else notices, and memory stays bounded.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use pagewire::serve::Limits;
@@ -106,6 +106,9 @@ pub(crate) fn who_reads_nothing_and_who_vanishes_cost_little_and_stop_nobody() {
     });
 }
 
+/// How long a good client may take in the midst of a flood.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// How many SYNs come from nowhere.
 const FLOOD: u32 = 100_000;
 
@@ -126,13 +129,20 @@ pub(crate) fn a_hundred_thousand_syns_from_nowhere_keep_nobody_out() {
     });
 }
 
-/// A good client gets a file, as quickly as a few lost SYNs allow.
+/// A good client gets a file, as quickly as a few lost SYNs allow. One whose handshake took longer than the flood takes to
+/// fill the limit is refused, and tries again: on a busy machine its thread may have stood still for so long.
 fn is_served(network: &Network) {
     let began = Instant::now();
     let request = b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    let said = network.exchange(at(v4(OURS)), request).expect("an answer");
+    let said = loop {
+        match network.exchange(at(v4(OURS)), request) {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            said => break said.expect("an answer"),
+        }
+        assert!(began.elapsed() < PATIENCE, "refused for {:?}", began.elapsed());
+    };
     assert!(said.ends_with(b"\r\n\r\na"));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }
 
 /// SYNs from hosts that are not there, some of our own network, some of others.

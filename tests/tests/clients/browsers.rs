@@ -105,7 +105,7 @@ pub(crate) fn a_browser_loads_a_page_with_fifty_images() {
             "--disable-background-networking",
             "--no-first-run",
             &profile,
-            "--timeout=20000",
+            "--timeout=60000",
             "--dump-dom",
             &url("/"),
         ]);
