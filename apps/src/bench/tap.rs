@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pagewire::live::{
     Application, LiveError, Observer, OnCable, Outcome, Sending, Settings, Turn, Waiting, run_on_cable,
 };
-use pagewire_cost::{Switches, Total, switches, thread_time};
+use pagewire_cost::{Apart, Half, Switches, Total, switches, thread_time};
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
 use pagewire_kernel_methods::{Inspect, Received, Receiving};
@@ -67,12 +67,15 @@ pub(super) fn run(
         let sending = std::thread::Builder::new()
             .name("sender".into())
             .spawn_scoped(scope, || {
+                let _apart = Apart::keep(Half::Sender);
                 let sent = send(tap, &settings, &mut timed, interrupt);
                 given_up.store(sent.is_err(), Ordering::Relaxed);
                 sent
             })
             .map_err(|cause| unready("no thread for the sender", cause))?;
+        let apart = Apart::keep(Half::Receiver);
         let received = receiving.run(&listener, || ());
+        drop(apart);
         let sent = sending
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pagewire_cost::{Total, thread_time};
+use pagewire_cost::{Apart, Half, Total, thread_time};
 use pagewire_emu::Model;
 use pagewire_emu::cable::{Impairments as WireFaults, PcapTap};
 use pagewire_nic::port::TxQueue;
@@ -372,11 +372,16 @@ fn on_two_threads<F: Family>(
     let (sent, received, seconds) = std::thread::scope(|scope| {
         let sending = std::thread::Builder::new()
             .name("sender".into())
-            .spawn_scoped(scope, || realtime::send(sender, clock, &shared, stop))
+            .spawn_scoped(scope, || {
+                let _apart = Apart::keep(Half::Sender);
+                realtime::send(sender, clock, &shared, stop)
+            })
             .map_err(|cause| TransferError::Memory {
                 cause: format!("no thread for the sender: {cause}"),
             })?;
+        let apart = Apart::keep(Half::Receiver);
         let received = realtime::receive(receiver, spinning_receiver, clock, &shared, stop);
+        drop(apart);
         let seconds = clock.elapsed().as_secs_f64();
         let sent = sending
             .join()

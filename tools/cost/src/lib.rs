@@ -1,10 +1,14 @@
-//! What work has cost: CPU time of a thread and of everybody, and how often a thread gave up its core.
+//! What work has cost: CPU time of a thread and of everybody, and how often a thread gave up its core. And what keeps two threads that are
+//! measured from sharing one.
+
+mod apart;
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+pub use apart::{Apart, Half};
 use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time that the calling thread has used since it began.

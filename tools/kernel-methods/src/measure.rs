@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use pagewire_cost::{Switches, Total, switches, thread_time};
+use pagewire_cost::{Apart, Half, Switches, Total, switches, thread_time};
 
 use crate::ends::Connecting;
 use crate::receive::{Received, Receiving};
@@ -70,14 +70,19 @@ pub fn run(
     let (sent, received) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("sender".into())
-            .spawn_scoped(scope, || sending.run(connecting))
+            .spawn_scoped(scope, || {
+                let _apart = Apart::keep(Half::Sender);
+                sending.run(connecting)
+            })
             .map_err(|cause| MethodError::Failed {
                 call: "a thread for the sender",
                 cause,
             })?;
+        let apart = Apart::keep(Half::Receiver);
         let received = receiving.run(&listener, || {
             sending.start.wait();
         });
+        drop(apart);
         let sent = thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
