@@ -7,6 +7,7 @@ use std::fmt::{self, Formatter};
 use pagewire::live::Counters;
 use serde::{Deserialize, Serialize};
 
+use crate::losses::Losses;
 use crate::summary::{count, line};
 
 /// Counts since the NIC was opened.
@@ -24,10 +25,9 @@ pub(crate) struct Counts {
     pub(crate) tx_bytes: u64,
     pub(crate) rx_packets: u64,
     pub(crate) rx_bytes: u64,
-    /// Frames lost for want of a buffer.
-    pub(crate) rx_missed: u64,
-    /// Frames with a wrong checksum of Ethernet, IP, TCP or UDP, or of a wrong length.
-    pub(crate) rx_errors: u64,
+    /// Frames that nobody got.
+    #[serde(flatten)]
+    pub(crate) losses: Losses,
     /// Segmentation requests, descriptors and tail writes of the transmit queue.
     pub(crate) tx_segments: u64,
     pub(crate) tx_descriptors: u64,
@@ -70,8 +70,7 @@ impl From<&Counters> for Counts {
             tx_bytes: nic.tx_bytes,
             rx_packets: nic.rx_packets,
             rx_bytes: nic.rx_bytes,
-            rx_missed: nic.rx_missed,
-            rx_errors: nic.rx_crc_errors + nic.rx_length_errors + nic.rx_checksum_errors,
+            losses: Losses::from(counters),
             tx_segments: tx.segments,
             tx_descriptors: tx.descriptors,
             tx_doorbells: tx.doorbells,
@@ -93,8 +92,9 @@ impl From<&Counters> for Counts {
 }
 
 impl Counts {
-    /// The lines that every summary has.
-    pub(crate) fn memory_and_waits(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    /// The lines that every summary has. What was lost is told where anything was.
+    pub(crate) fn losses_memory_and_waits(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.losses.lines(f)?;
         line(
             f,
             "memory",
@@ -119,5 +119,119 @@ impl Counts {
                 count(self.interrupts, "interrupt")
             ),
         )
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use pagewire::live::{Driver, Outcome};
+    use pagewire_bus::MapperCounters;
+    use pagewire_emu::cable::Lost;
+    use pagewire_nic::idle::IdleCounters;
+    use pagewire_nic::port::{Link, RxCounters, Statistics, TxCounters};
+    use pagewire_stack::StackCounters;
+
+    use super::*;
+
+    /// What a machine that met some of every trouble has counted.
+    pub(crate) fn outcome_with_losses() -> Outcome {
+        let mut stack = StackCounters::default();
+        stack.ingress.bad_checksums = 4;
+        let nic = Statistics {
+            rx_missed: 1_001,
+            rx_crc_errors: 2,
+            rx_length_errors: 3,
+            rx_checksum_errors: 1,
+            ..Statistics::default()
+        };
+        let rx = RxCounters {
+            errors: 5,
+            ..RxCounters::default()
+        };
+        let cable = Some(Lost {
+            no_slot: 6,
+            too_long: 7,
+            malformed: 8,
+            refused: 9,
+            withdrawn: 1,
+        });
+        outcome(Counters {
+            nic,
+            rx,
+            stack,
+            cable,
+            ..quiet()
+        })
+    }
+
+    /// One that met none.
+    pub(crate) fn outcome_without_losses() -> Outcome {
+        outcome(quiet())
+    }
+
+    fn quiet() -> Counters {
+        Counters {
+            driver: Driver::Ixgbe,
+            interrupts: true,
+            link: Link::default(),
+            nic: Statistics::default(),
+            cable: None,
+            tx: TxCounters::default(),
+            rx: RxCounters::default(),
+            stack: StackCounters::default(),
+            mapper: MapperCounters::default(),
+            idle: IdleCounters::default(),
+        }
+    }
+
+    fn outcome(counters: Counters) -> Outcome {
+        Outcome {
+            seconds: 1.0,
+            setup_seconds: 0.1,
+            cpu_s: 0.1,
+            idle_poll_cpu_s: 0.0,
+            device_cpu_s: 0.0,
+            counters,
+        }
+    }
+
+    /// What every report says of these two, as JSON and in words.
+    pub(crate) fn tells_losses(report: impl Fn(&Outcome) -> (serde_json::Value, String)) {
+        let (json, words) = report(&outcome_with_losses());
+        for (field, frames) in [
+            ("rx_missed", 1_001),
+            ("rx_errors", 2 + 3 + 4),
+            ("rx_crc_errors", 2),
+            ("rx_length_errors", 3),
+            ("rx_checksum_errors", 4),
+            ("rx_discarded", 5),
+        ] {
+            assert_eq!(json[field], frames, "{field}");
+        }
+        let cable =
+            serde_json::json!({"no_slot": 6, "too_long": 7, "malformed": 8, "refused": 9, "withdrawn": 1});
+        assert_eq!(json["cable_lost"], cable);
+        for told in [
+            "  lost              1,001 frames for want of a buffer\n",
+            "                    4 frames with a wrong IP, TCP or UDP checksum\n",
+            "                    6 frames that found the cable's receive ring full\n",
+        ] {
+            assert!(words.contains(told), "{told} in {words}");
+        }
+
+        let (json, words) = report(&outcome_without_losses());
+        for field in ["rx_missed", "rx_errors", "rx_crc_errors", "rx_discarded"] {
+            assert_eq!(json[field], 0, "{field}");
+        }
+        let fields = json.as_object().unwrap();
+        assert!(fields["cable_lost"].is_null());
+        assert!(!words.contains("lost"), "{words}");
+    }
+
+    #[test]
+    fn what_a_board_says_of_losses_is_read_back() {
+        let counts = Counts::from(&outcome_with_losses().counters);
+        let said = serde_json::to_string(&counts).unwrap();
+        assert_eq!(serde_json::from_str::<Counts>(&said).unwrap(), counts);
     }
 }

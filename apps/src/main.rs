@@ -13,6 +13,7 @@ mod counts;
 mod hash;
 mod input;
 mod interrupt;
+mod losses;
 mod memcpy;
 mod network;
 mod output;

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use pagewire_emu::cable::{Attachment, Impairments};
+use pagewire_emu::cable::{Attachment, Impairments, Lost};
 use pagewire_emu::{EmulatedNic, Model, Options};
 
 /// An emulated NIC that is plugged into the kernel.
@@ -50,6 +50,11 @@ impl OnCable {
     /// Whether the interface at the other end is there no more.
     pub(super) fn is_gone(&self) -> bool {
         self.attachment.is_gone()
+    }
+
+    /// What was lost where the cable meets the kernel, as far as that knows.
+    pub(super) fn lost(&self) -> Option<Lost> {
+        self.attachment.lost()
     }
 
     /// Does the NIC's work; returns how much there was.

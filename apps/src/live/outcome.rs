@@ -1,12 +1,13 @@
 //! What was counted, and what it cost.
 
 use pagewire_bus::MapperCounters;
+use pagewire_emu::cable::Lost;
 use pagewire_nic::idle::IdleCounters;
 use pagewire_nic::port::{Link, Nic, RxCounters, RxQueue, Statistics, TxCounters, TxQueue};
 use pagewire_stack::StackCounters;
 
-use super::Driver;
 use super::machine::Machine;
+use super::{Driver, OnCable};
 
 /// What has been counted so far, at every floor.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct Counters {
     pub link: Link,
     /// The NIC's own counters.
     pub nic: Statistics,
+    /// What was lost where a cable meets the kernel; `None` where there is no such cable, or its end does not know.
+    pub cable: Option<Lost>,
     /// The driver's transmit queue.
     pub tx: TxCounters,
     /// Its receive queue.
@@ -39,6 +42,7 @@ impl Counters {
             interrupts: machine.waiter.has_interrupt(),
             link: machine.nic.read_link(),
             nic: machine.nic.read_statistics(),
+            cable: machine.cable.and_then(OnCable::lost),
             tx: machine.stack.tx().counters(),
             rx: machine.stack.rx().counters(),
             stack: machine.stack.counters(),

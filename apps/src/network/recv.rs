@@ -185,16 +185,39 @@ impl Display for Kept {
                 self.receiver_cpu_s_per_gb, self.idle_poll_cpu_s_per_gb, self.device_cpu_s_per_gb
             ),
         )?;
-        let (packets, missed) = (
-            count(counts.rx_packets, "packet"),
-            count(counts.rx_missed, "other"),
-        );
-        line(
-            f,
-            "taken from the NIC",
-            format_args!("{packets}; {missed} missed for want of a buffer"),
-        )?;
-        counts.memory_and_waits(f)?;
+        let packets = count(counts.rx_packets, "packet");
+        line(f, "had from the NIC", format_args!("{packets}"))?;
+        counts.losses_memory_and_waits(f)?;
         line(f, "SHA-256", format_args!("{}", self.sha256))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+    use crate::counts::tests::tells_losses;
+
+    #[test]
+    fn frames_that_were_lost_are_in_the_report() {
+        let line = "pagewire recv --cable packet:n0 --ip 10.0.0.2/24 --listen 5001 --output x";
+        let Command::Recv(arguments) = Arguments::parse_from(line.split(' ')).command else {
+            panic!("not recv");
+        };
+        let machine = arguments.machine().unwrap();
+        tells_losses(|outcome| {
+            let kept = Kept::new(
+                &arguments,
+                &machine.place,
+                1,
+                "10.0.0.1:40000".into(),
+                outcome,
+                "",
+                0,
+            );
+            (serde_json::to_value(&kept).unwrap(), kept.to_string())
+        });
     }
 }

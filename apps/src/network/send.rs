@@ -183,10 +183,36 @@ impl Display for Sent {
             "sent again",
             format_args!("{}", count(counts.retransmitted_bytes, "byte")),
         )?;
-        counts.memory_and_waits(f)?;
+        counts.losses_memory_and_waits(f)?;
         match &self.sha256 {
             Some(sha256) => line(f, "SHA-256", format_args!("{sha256}")),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command, Way};
+    use crate::counts::tests::tells_losses;
+
+    #[test]
+    fn frames_that_were_lost_are_in_the_report() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let input = Input::open(file.path()).unwrap();
+        let line = "pagewire send x --cable packet:n0 --ip 10.0.0.2/24 --to 10.0.0.1:5001";
+        let Command::Send(arguments) = Arguments::parse_from(line.split(' ')).command else {
+            panic!("not send");
+        };
+        let Way::Network(sending) = arguments.way().unwrap() else {
+            panic!("not over a network");
+        };
+        tells_losses(|outcome| {
+            let sent = Sent::new(&input, &sending, &arguments, outcome, None);
+            (serde_json::to_value(&sent).unwrap(), sent.to_string())
+        });
     }
 }

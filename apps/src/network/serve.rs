@@ -168,6 +168,28 @@ impl Display for Report {
                 self.cpu_us_per_answer, self.device_cpu_us_per_answer, self.idle_poll_cpu_s
             ),
         )?;
-        self.counts.memory_and_waits(f)
+        self.counts.losses_memory_and_waits(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+    use crate::counts::tests::tells_losses;
+
+    #[test]
+    fn frames_that_were_lost_are_in_the_report() {
+        let line = "pagewire serve x --cable packet:n0 --ip 10.0.0.2/24";
+        let Command::Serve(arguments) = Arguments::parse_from(line.split(' ')).command else {
+            panic!("not serve");
+        };
+        let machine = arguments.machine().unwrap();
+        tells_losses(|outcome| {
+            let report = Report::new(&arguments, &machine, &Served::default(), outcome);
+            (serde_json::to_value(&report).unwrap(), report.to_string())
+        });
     }
 }

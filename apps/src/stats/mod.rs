@@ -163,12 +163,6 @@ impl Display for Said {
                 count(counts.rx_bytes, "byte")
             ),
         )?;
-        let missed = count(counts.rx_missed, "packet");
-        line(
-            f,
-            "lost",
-            format_args!("{missed} missed, {} damaged", counts.rx_errors),
-        )?;
         line(
             f,
             "payload",
@@ -179,6 +173,6 @@ impl Display for Said {
                 count(counts.retransmitted_bytes, "byte")
             ),
         )?;
-        counts.memory_and_waits(f)
+        counts.losses_memory_and_waits(f)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use pagewire::live::{self, Notice, Outcome, Sending};
+use pagewire::live::{self, Counters, Notice, Outcome, Sending};
 use pagewire::transfer::Mode;
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
@@ -74,6 +74,23 @@ fn one_frame_in_a_thousand_lost_is_sent_again() {
     let bench = Bench::new(Model::E1000, cable);
     let (sent, _) = transfer(&bench, 4 << 20, |_, _| {});
     assert!(sent.counters.stack.retransmitted_bytes > 0);
+}
+
+#[test]
+fn frames_that_came_damaged_are_counted_on_every_nic() {
+    let cable = Impairments {
+        corrupt: 0.005,
+        seed: 5,
+        ..Impairments::none()
+    };
+    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
+        let (_, received) = transfer(&Bench::new(model, cable), 2 << 20, |_, _| {});
+        let Counters { nic, stack, .. } = received.counters;
+        // Not every NIC counts them; each marks them, and the stack drops what is marked.
+        assert!(stack.ingress.bad_checksums > 0, "{model:?}: {received:?}");
+        let counts = model == Model::Ixgbe;
+        assert_eq!(nic.rx_checksum_errors > 0, counts, "{model:?}: {received:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The kernel's own TCP as the peer.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr, UdpSocket};
 use std::thread;
 
 use pagewire::live::{LiveError, Outcome, Pinging, Receiving, Sending};
@@ -120,7 +120,32 @@ pub(crate) fn a_packet_socket_carries_both_ways() {
         "segments go whole: {outcome:?}"
     );
     receive_over(&network, Model::Ixgbe, v4(OURS), 16 << 20, &Impairments::none());
-    assert_eq!(network.attachment.lost(), Lost::default());
+    assert_eq!(network.attachment.lost(), Some(Lost::default()));
+}
+
+pub(crate) fn packets_that_found_no_slot_are_in_what_the_machine_has_counted() {
+    let counted = |network: &Network| {
+        let mut replied = |_: &_| {};
+        let mut pinging = Pinging::new(v4(KERNEL).into(), 1, 56, &mut replied);
+        let outcome = run(Model::Ixgbe, network, &Impairments::none(), &mut pinging);
+        outcome.expect("the kernel answers").counters.cable
+    };
+    assert_eq!(counted(&Network::with_tap(1500)), None, "a TAP does not tell");
+    let network = Network::with_packet_socket();
+    // More datagrams to everybody than there are slots, while nobody takes them out.
+    let everybody = SocketAddr::new([10, 7, 0, 255].into(), 9);
+    let socket = network.kernel.run(|| UdpSocket::bind("0.0.0.0:0")).unwrap();
+    socket.set_broadcast(true).unwrap();
+    let mut lost = 0;
+    for _ in 0..10_000 {
+        socket.send_to(&[0; 64], everybody).unwrap();
+        lost = network.attachment.lost().unwrap().no_slot;
+        if lost >= 10 {
+            break;
+        }
+    }
+    let counted = counted(&network).expect("a packet socket knows");
+    assert!(lost >= 10 && counted.no_slot >= lost, "{lost}: {counted:?}");
 }
 
 /// The kernel, or the copy into its ring, meets the hole as the device would: no byte of padding gets out, and no signal ends

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         ipv6_works_both_ways,
         each_answers_the_others_echo_requests,
         a_packet_socket_carries_both_ways,
+        packets_that_found_no_slot_are_in_what_the_machine_has_counted,
         a_file_cut_short_under_way_never_arrives_whole,
     },
     ring::{

@@ -112,6 +112,11 @@ impl Station {
         }
     }
 
+    /// What its end of the cable has lost.
+    fn lost(&self) -> Lost {
+        self.attachment.lost().expect("a packet socket knows")
+    }
+
     /// Takes in what is there.
     fn listen(&self) -> usize {
         self.cable.deliver_due(Duration::ZERO)
@@ -129,7 +134,7 @@ impl Station {
         while self.ears.0.lock().unwrap().len() < frames {
             if self.listen() == 0 {
                 let heard = self.ears.0.lock().unwrap().len();
-                let lost = self.attachment.lost();
+                let lost = self.lost();
                 assert!(
                     Instant::now() < end,
                     "{heard} of {frames} arrived in {LIMIT:?}: {lost:?}"
@@ -270,7 +275,7 @@ pub(crate) fn segments_of_64_kib_and_frames_pass_both_ways_in_order_round_both_r
         assert!(calls < 2500 / 4, "{calls} calls for 2500 packets");
     }
     for station in [a, b] {
-        assert_eq!(station.attachment.lost(), Lost::default());
+        assert_eq!(station.lost(), Lost::default());
     }
 }
 
@@ -301,12 +306,12 @@ pub(crate) fn a_full_receive_ring_loses_and_says_how_many() {
     }
     let end = Instant::now() + LIMIT;
     // Each has found a slot or none: then all have passed.
-    while b.attachment.lost().no_slot < 1000 - SLOTS {
-        assert!(Instant::now() < end, "{:?}", b.attachment.lost());
+    while b.lost().no_slot < 1000 - SLOTS {
+        assert!(Instant::now() < end, "{:?}", b.lost());
         thread::yield_now();
     }
     let mut heard = b.hear(MANY);
-    while heard.len() as u64 + b.attachment.lost().no_slot < 1000 {
+    while heard.len() as u64 + b.lost().no_slot < 1000 {
         heard.extend(b.hear(1));
     }
     assert!(heard.len() as u64 <= SLOTS, "{}", heard.len());
@@ -343,9 +348,9 @@ pub(crate) fn a_packet_that_the_kernel_refuses_holds_up_none_behind_it() {
     bad.segment.as_mut().unwrap().mss = 0;
     for round in 0..100 {
         a.send(&[Frame::single(2 * round)]);
-        let refused = a.attachment.lost().refused;
+        let refused = a.lost().refused;
         a.send(std::slice::from_ref(&bad));
-        assert_eq!(a.attachment.lost().refused, refused + 1);
+        assert_eq!(a.lost().refused, refused + 1);
         a.send(&[Frame::single(2 * round + 1)]);
         let heard = b.hear(2);
         assert!(
@@ -363,7 +368,7 @@ pub(crate) fn what_waits_for_an_interface_that_is_down_is_given_up_and_it_goes_o
     let frames: Vec<_> = (0..10).map(Frame::single).collect();
     a.send(&frames);
     a.send(&frames);
-    assert_eq!(a.attachment.lost().withdrawn, 20);
+    assert_eq!(a.lost().withdrawn, 20);
     assert!(!a.attachment.is_gone(), "down is not gone");
     a.network.up(a.name).unwrap();
     a.until_heard_by(&b);

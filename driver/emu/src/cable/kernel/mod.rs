@@ -62,11 +62,11 @@ trait End: Port {
     /// System calls for packets so far.
     fn system_calls(&self) -> u64;
 
-    /// What did not arrive.
-    fn lost(&self) -> Lost;
+    /// What did not arrive; `None` where the kernel does not tell.
+    fn lost(&self) -> Option<Lost>;
 }
 
-/// Packets that the kernel's end of a cable knows to be lost. A TAP's does not know: zeros.
+/// Packets that the kernel's end of a cable knows to be lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
     /// Packets of the kernel's that found the receive ring full.
@@ -134,9 +134,9 @@ impl Attachment {
         self.end.is_gone()
     }
 
-    /// What was lost at the kernel's end so far.
+    /// What was lost at the kernel's end so far; `None` for a TAP, whose end does not know.
     #[must_use]
-    pub fn lost(&self) -> Lost {
+    pub fn lost(&self) -> Option<Lost> {
         self.end.lost()
     }
 }

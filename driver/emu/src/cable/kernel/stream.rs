@@ -108,9 +108,8 @@ impl End for Stream {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The kernel does not tell.
-    fn lost(&self) -> Lost {
-        Lost::default()
+    fn lost(&self) -> Option<Lost> {
+        None
     }
 }
 

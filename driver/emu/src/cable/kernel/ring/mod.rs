@@ -211,20 +211,20 @@ impl End for Ring {
         self.line.calls.load(Ordering::Relaxed)
     }
 
-    fn lost(&self) -> Lost {
+    fn lost(&self) -> Option<Lost> {
         self.count_drops();
         let (refused, withdrawn) = {
             let transmit = self.transmit.lock();
             (transmit.refused, transmit.withdrawn)
         };
         let receive = self.receive.lock();
-        Lost {
+        Some(Lost {
             no_slot: self.no_slot.load(Ordering::Relaxed),
             too_long: receive.too_long,
             malformed: receive.malformed,
             refused,
             withdrawn,
-        }
+        })
     }
 }
 

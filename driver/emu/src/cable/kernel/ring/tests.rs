@@ -331,7 +331,7 @@ fn the_kernels_word_is_checked_and_the_next_packet_comes() {
     let port = TestPort::new();
     assert_eq!(take_in(&ring, &port), 9);
     assert_eq!(port.numbers(), [7]);
-    let lost = ring.lost();
+    let lost = ring.lost().unwrap();
     assert_eq!((lost.malformed, lost.too_long), (6, 2));
 }
 
