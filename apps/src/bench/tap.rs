@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pagewire::live::{
     Application, LiveError, Observer, OnCable, Outcome, Sending, Settings, Turn, Waiting, run_on_cable,
 };
-use pagewire_cost::{Apart, Half, Switches, Total, switches, thread_time};
+use pagewire_cost::{Switches, Total, at_both_ends, switches, thread_time};
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
 use pagewire_kernel_methods::{Inspect, Received, Receiving};
@@ -63,24 +63,15 @@ pub(super) fn run(
     let settings = settings(to.port());
     let sending = Sending::new(to.into(), file, subject.bytes, mode);
     let mut timed = Timed::new(sending, tap, settings.stack.sockets.transmit);
-    let (sent, received) = std::thread::scope(|scope| {
-        let sending = std::thread::Builder::new()
-            .name("sender".into())
-            .spawn_scoped(scope, || {
-                let _apart = Apart::keep(Half::Sender);
-                let sent = send(tap, &settings, &mut timed, interrupt);
-                given_up.store(sent.is_err(), Ordering::Relaxed);
-                sent
-            })
-            .map_err(|cause| unready("no thread for the sender", cause))?;
-        let apart = Apart::keep(Half::Receiver);
-        let received = receiving.run(&listener, || ());
-        drop(apart);
-        let sent = sending
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok::<_, Missed>((sent, received))
-    })?;
+    let (sent, received) = at_both_ends(
+        || {
+            let sent = send(tap, &settings, &mut timed, interrupt);
+            given_up.store(sent.is_err(), Ordering::Relaxed);
+            sent
+        },
+        || receiving.run(&listener, || ()),
+    )
+    .map_err(|cause| unready("no thread for the sender", cause))?;
     // Where both failed, the sender knows why.
     let outcome = match (sent, &received) {
         (Err(LiveError::Reset { .. }), Err(error)) => return Err(Missed::NotAvailable(error.to_string())),

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pagewire_cost::{Apart, Half, Total, thread_time};
+use pagewire_cost::{Total, at_both_ends, thread_time};
 use pagewire_emu::Model;
 use pagewire_emu::cable::{Impairments as WireFaults, PcapTap};
 use pagewire_nic::port::TxQueue;
@@ -369,24 +369,15 @@ fn on_two_threads<F: Family>(
 ) -> Result<Outcome, TransferError> {
     let shared = realtime::Shared::default();
     let clock = realtime::Clock::start();
-    let (sent, received, seconds) = std::thread::scope(|scope| {
-        let sending = std::thread::Builder::new()
-            .name("sender".into())
-            .spawn_scoped(scope, || {
-                let _apart = Apart::keep(Half::Sender);
-                realtime::send(sender, clock, &shared, stop)
-            })
-            .map_err(|cause| TransferError::Memory {
-                cause: format!("no thread for the sender: {cause}"),
-            })?;
-        let apart = Apart::keep(Half::Receiver);
-        let received = realtime::receive(receiver, spinning_receiver, clock, &shared, stop);
-        drop(apart);
-        let seconds = clock.elapsed().as_secs_f64();
-        let sent = sending
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((sent, received, seconds))
+    let (sent, (received, seconds)) = at_both_ends(
+        || realtime::send(sender, clock, &shared, stop),
+        || {
+            let received = realtime::receive(receiver, spinning_receiver, clock, &shared, stop);
+            (received, clock.elapsed().as_secs_f64())
+        },
+    )
+    .map_err(|cause| TransferError::Memory {
+        cause: format!("no thread for the sender: {cause}"),
     })?;
     // Where the receiver's sink failed, the sender only sees a reset.
     if let Err(error @ (TransferError::Sink(_) | TransferError::Stalled { .. })) = received.1 {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use apart::{Apart, Half};
+pub use apart::at_both_ends;
 use rustix::time::{ClockId, clock_gettime};
 
 /// CPU time that the calling thread has used since it began.

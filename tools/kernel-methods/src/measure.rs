@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use pagewire_cost::{Apart, Half, Switches, Total, switches, thread_time};
+use pagewire_cost::{Switches, Total, at_both_ends, switches, thread_time};
 
 use crate::ends::Connecting;
 use crate::receive::{Received, Receiving};
@@ -67,27 +67,14 @@ pub fn run(
         start: Barrier::new(2),
     };
     let total = Total::now();
-    let (sent, received) = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .name("sender".into())
-            .spawn_scoped(scope, || {
-                let _apart = Apart::keep(Half::Sender);
-                sending.run(connecting)
-            })
-            .map_err(|cause| MethodError::Failed {
-                call: "a thread for the sender",
-                cause,
-            })?;
-        let apart = Apart::keep(Half::Receiver);
-        let received = receiving.run(&listener, || {
-            sending.start.wait();
-        });
-        drop(apart);
-        let sent = thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((sent, received))
-    })?;
+    let begin = || {
+        sending.start.wait();
+    };
+    let (sent, received) = at_both_ends(|| sending.run(connecting), || receiving.run(&listener, begin))
+        .map_err(|cause| MethodError::Failed {
+            call: "a thread for the sender",
+            cause,
+        })?;
     let total_cpu = Total::now().since(total);
     if stop.load(Ordering::Relaxed) {
         return Err(MethodError::Interrupted);
