@@ -13,7 +13,6 @@
 //! drop it, as a wire would, and TCP sends it again.
 
 use std::num::NonZeroU16;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,7 +34,8 @@ const SMALL_FRAME: usize = 256;
 const SMALL_FRAMES: usize = 1024;
 /// Large frames are for packets whose payload is copied: as many as this memory holds, in bytes, but no fewer and no more.
 const LARGE_BYTES: usize = 4 << 20;
-const LARGE_FRAMES: RangeInclusive<usize> = 16..=64;
+const FEWEST_LARGE: usize = 16;
+const MOST_LARGE: usize = 64;
 
 /// Where an IPv4 header has its identification.
 const IDENTIFICATION: usize = 4;
@@ -86,7 +86,7 @@ impl<T: TxQueue> Egress<T> {
         copied: Arc<AtomicU64>,
     ) -> Result<Self, DmaError> {
         let longest_frame = (longest + vlan::tag_len(vlan)).next_multiple_of(64);
-        let large_frames = (LARGE_BYTES / longest_frame).clamp(*LARGE_FRAMES.start(), *LARGE_FRAMES.end());
+        let large_frames = (LARGE_BYTES / longest_frame).clamp(FEWEST_LARGE, MOST_LARGE);
         Ok(Self {
             queue,
             small: FramePool::new(mapper, SMALL_FRAMES, SMALL_FRAME)?,

@@ -87,20 +87,19 @@ impl StackConfig {
 
     /// The most payload in one TSO request: whole MSS-sized frames, so that the last is no runt. What makes one longer than
     /// an IP packet pays off as long as the transmit ring holds a few of them: else the sender would wait for the
-    /// acknowledgment of one before the next is full.
-    fn segment_payload(&self, limits: TxLimits) -> usize {
+    /// acknowledgment of one before the next is full. None where the NIC is not to cut, or takes no whole frame at once.
+    fn segment_payload(&self, limits: TxLimits) -> Option<NonZeroUsize> {
         let mss = self.mtu - HEADERS_V4;
         let most = (self.sockets.transmit / SEGMENTS).max(LONGEST_IP - HEADERS_V4);
-        most.min(limits.max_tso as usize) / mss * mss
+        let whole = most.min(limits.max_tso as usize) / mss * mss;
+        NonZeroUsize::new(whole).filter(|_| self.segmentation_offload)
     }
 
     /// The sizes that sockets get. A transmit ring of whole segments never ends in the middle of one, where smoltcp
     /// would send two short ones.
     pub(crate) fn socket_sizes(&self, limits: TxLimits) -> SocketSizes {
-        let payload = match self.segment_payload(limits) {
-            whole if self.segmentation_offload && whole > 0 => whole,
-            _ => self.mtu - HEADERS_V4,
-        };
+        let segment = self.segment_payload(limits);
+        let payload = segment.map_or(self.mtu - HEADERS_V4, NonZeroUsize::get);
         let whole = self.sockets.transmit / payload * payload;
         SocketSizes {
             transmit: if whole > 0 { whole } else { self.sockets.transmit },
@@ -110,12 +109,8 @@ impl StackConfig {
 
     /// The longest packet in bytes that smoltcp emits, the Ethernet header included.
     pub(crate) fn longest_packet(&self, limits: TxLimits) -> usize {
-        let segment = if self.segmentation_offload {
-            HEADERS_V4 + self.segment_payload(limits)
-        } else {
-            0
-        };
-        ETHERNET + segment.max(self.mtu)
+        let segment = self.segment_payload(limits);
+        ETHERNET + segment.map_or(self.mtu, |payload| HEADERS_V4 + payload.get())
     }
 
     /// The longest packet in bytes that can arrive, the Ethernet header included.
@@ -130,12 +125,10 @@ impl StackConfig {
         // IPv4 header is cheap and also stands in packets that no offload is asked for.
         capabilities.checksum.tcp = Checksum::None;
         capabilities.checksum.ipv4 = Checksum::Both;
-        if self.segmentation_offload {
-            // Not over IPv6: smoltcp 0.14 drops an IPv6 packet that is longer than the MTU, whoever would cut it.
-            let payload = NonZeroUsize::new(self.segment_payload(limits));
-            capabilities.segmentation.tcpv4 =
-                payload.map(|payload| payload.saturating_add(ETHERNET + HEADERS_V4));
-        }
+        // Not over IPv6: smoltcp 0.14 drops an IPv6 packet that is longer than the MTU, whoever would cut it.
+        capabilities.segmentation.tcpv4 = self
+            .segment_payload(limits)
+            .map(|payload| payload.saturating_add(ETHERNET + HEADERS_V4));
         capabilities
     }
 }
