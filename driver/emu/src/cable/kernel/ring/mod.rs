@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_send_buffer_size, set_socket_send_buffer_size_force, socket_error};
 
 use self::receive::Receive;
-use self::slots::{BLOCK, HEADER, Mapping, SLOT, Slots};
+use self::slots::{BLOCK, HEADER, SLOT, Slots};
 use self::socket::{Socket, not_opened};
 use self::transmit::Transmit;
 use super::{AttachError, End, LONGEST, Lost, vnet};
@@ -79,30 +79,27 @@ impl Ring {
             what,
             cause: errno.into(),
         })?;
-        let refused = |what, blocks: usize| {
-            move |errno: Errno| AttachError::RingRefused {
-                name: name.to_owned(),
-                what,
-                mib: blocks * (BLOCK >> 20),
-                cause: errno.into(),
-            }
+        let refused = |what, blocks: usize, cause| AttachError::RingRefused {
+            name: name.to_owned(),
+            what,
+            mib: blocks * (BLOCK >> 20),
+            cause,
         };
         socket
             .make_ring(false, RECEIVE_BLOCKS)
-            .map_err(refused("receive ring", RECEIVE_BLOCKS))?;
+            .map_err(|errno| refused("receive ring", RECEIVE_BLOCKS, errno.into()))?;
         socket
             .make_ring(true, TRANSMIT_BLOCKS)
-            .map_err(refused("transmit ring", TRANSMIT_BLOCKS))?;
-        let blocks = [RECEIVE_BLOCKS, TRANSMIT_BLOCKS];
+            .map_err(|errno| refused("transmit ring", TRANSMIT_BLOCKS, errno.into()))?;
         let both = RECEIVE_BLOCKS + TRANSMIT_BLOCKS;
-        let mapping =
-            Mapping::new(socket.as_fd(), both * BLOCK).map_err(refused("mapping of both rings", both))?;
+        let slots = Slots::map(socket.as_fd(), [RECEIVE_BLOCKS, TRANSMIT_BLOCKS])
+            .map_err(|cause| refused("mapping of both rings", both, cause))?;
         // What a device has not sent yet counts against this. More than the system's limit only root may ask for; with less,
         // packets wait in their slots.
         let _ = set_socket_send_buffer_size_force(&socket, TRANSMIT_BLOCKS * BLOCK)
             .or_else(|_| set_socket_send_buffer_size(&socket, TRANSMIT_BLOCKS * BLOCK));
         socket.bind(index).map_err(|errno| not_opened(name, errno))?;
-        Ok(Self::new(socket, mapping.split(blocks), mtu))
+        Ok(Self::new(socket, slots, mtu))
     }
 
     fn new(socket: Socket, [receive, transmit]: [Slots; 2], mtu: u32) -> Self {

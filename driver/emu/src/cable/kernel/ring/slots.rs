@@ -9,16 +9,16 @@
 //! to the status word. A [`Slot`] exists only while the slot is ours.
 #![allow(
     unsafe_code,
-    reason = "maps memory that the kernel writes, and reaches it while a slot is ours"
+    reason = "reaches memory that the kernel writes, while a slot is ours"
 )]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::{self, NonNull};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::io::Errno;
+use memmap2::{MmapOptions, MmapRaw};
 
 /// Bytes of a block: physically together where the kernel has that, and a multiple of any page.
 pub(super) const BLOCK: usize = 1 << 20;
@@ -41,76 +41,6 @@ pub(super) const MAC: usize = 12;
 pub(super) const VLAN_TCI: usize = 24;
 pub(super) const VLAN_TPID: usize = 26;
 
-/// The rings of one socket, mapped. It is unmapped when the last that uses it is dropped.
-#[derive(Debug)]
-pub(super) struct Mapping {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: an address and a length; the mapping belongs to the value, whichever thread it is on.
-unsafe impl Send for Mapping {}
-// SAFETY: a shared reference gives no access but through `Slots`, of which each has a part of its own.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    /// Maps the first `len` bytes of what `file` shares: a packet socket's rings, all of them.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub(super) fn new(file: BorrowedFd<'_>, len: usize) -> Result<Self, Errno> {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping, at an address of the kernel's choosing: nothing that exists is touched.
-        let start = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                len,
-                access,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
-        }
-        NonNull::new(start.cast())
-            .map(|start| Self { start, len })
-            .ok_or(Errno::INVAL)
-    }
-
-    /// Its parts: the slots of `blocks[0]` blocks of receive ring, and behind them those of `blocks[1]` blocks of transmit
-    /// ring.
-    ///
-    /// # Panics
-    /// The blocks are more than is mapped.
-    pub(super) fn split(self, blocks: [usize; 2]) -> [Slots; 2] {
-        assert!(
-            (blocks[0] + blocks[1]) * BLOCK <= self.len,
-            "blocks beyond the mapping"
-        );
-        let mapping = Arc::new(self);
-        let part = |first, blocks, side| Slots {
-            mapping: Arc::clone(&mapping),
-            first,
-            count: blocks * SLOTS_PER_BLOCK,
-            side,
-        };
-        [
-            part(0, blocks[0], Side::Receive),
-            part(blocks[0] * BLOCK, blocks[1], Side::Transmit),
-        ]
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the range was mapped by `new` and belongs to this value; `Slots`, which reach into it, hold it, and a
-        // `Slot` borrows from those. Pages that the kernel still sends from stay: it has references to them.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
-}
-
 /// Which ring: the status words differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
@@ -121,7 +51,8 @@ enum Side {
 /// The slots of one ring.
 #[derive(Debug)]
 pub(super) struct Slots {
-    mapping: Arc<Mapping>,
+    /// Of both rings of a socket. Pages that the kernel still sends from stay when it goes: it has references to them.
+    mapping: Arc<MmapRaw>,
     /// Where its first slot begins.
     first: usize,
     count: usize,
@@ -129,6 +60,26 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    /// Maps what a packet socket shares: the slots of `blocks[0]` blocks of receive ring, and behind them those of
+    /// `blocks[1]` blocks of transmit ring.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn map(socket: BorrowedFd<'_>, blocks: [usize; 2]) -> io::Result<[Self; 2]> {
+        let len = (blocks[0] + blocks[1]) * BLOCK;
+        let mapping = Arc::new(MmapOptions::new().len(len).map_raw(&socket)?);
+        let part = |first, blocks, side| Self {
+            mapping: Arc::clone(&mapping),
+            first,
+            count: blocks * SLOTS_PER_BLOCK,
+            side,
+        };
+        Ok([
+            part(0, blocks[0], Side::Receive),
+            part(blocks[0] * BLOCK, blocks[1], Side::Transmit),
+        ])
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.count
@@ -163,7 +114,7 @@ impl Slots {
         // status word said so, read with Acquire, so that the kernel's writes before its own are seen; and the kernel
         // writes no slot whose status is not its own. No one else here has them: the two rings' parts are disjoint,
         // and this one is borrowed exclusively while the slot lives. Any bytes are bytes.
-        let bytes = unsafe { slice::from_raw_parts_mut(word.add(4).as_ptr(), SLOT - 4) };
+        let bytes = unsafe { slice::from_raw_parts_mut(word.add(4), SLOT - 4) };
         Some(Slot { status, bytes })
     }
 
@@ -187,15 +138,15 @@ impl Slots {
     }
 
     /// Where slot `index` begins, and its status word.
-    fn place(&self, index: usize) -> (NonNull<u8>, &AtomicU32) {
+    fn place(&self, index: usize) -> (*mut u8, &AtomicU32) {
         assert!(index < self.count, "a slot beyond the ring");
         let at = self.first + index / SLOTS_PER_BLOCK * BLOCK + index % SLOTS_PER_BLOCK * SLOT;
-        // SAFETY: `split` has checked that the part's blocks lie in the mapping, and the slot lies in one of them.
-        let start = unsafe { self.mapping.start.add(at) };
+        // SAFETY: `map` has mapped the part's blocks, and the slot lies in one of them.
+        let start = unsafe { self.mapping.as_mut_ptr().add(at) };
         // SAFETY: mapped for as long as `self` holds the mapping; at a multiple of 16 from a page, so aligned. Kernel and
         // process reach the word by single reads and writes only, which is what atomics are to each other, and no
         // reference of another kind is made to it.
-        (start, unsafe { start.cast().as_ref() })
+        (start, unsafe { AtomicU32::from_ptr(start.cast()) })
     }
 }
 

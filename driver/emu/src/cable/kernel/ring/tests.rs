@@ -38,7 +38,7 @@ fn ring() -> (Arc<Ring>, Kernel) {
     ftruncate(&memory, 2 * BLOCK as u64).unwrap();
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (ours, socket) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
-    let slots = Mapping::new(memory.as_fd(), 2 * BLOCK).unwrap().split([1, 1]);
+    let slots = Slots::map(memory.as_fd(), [1, 1]).unwrap();
     let ring = Ring::new(Socket::standing_for(ours), slots, MTU);
     let kernel = Kernel {
         memory,
