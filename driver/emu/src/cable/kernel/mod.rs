@@ -35,10 +35,10 @@ pub use error::AttachError;
 
 use super::{Impairments, PcapTap, Way, lay};
 use crate::EmulatedNic;
-use crate::wire::{Cable, Inlet, Port, WireCounters};
+use crate::wire::{Cable, Inlet, LONGEST_IP, Port, WireCounters};
 
 /// The longest packet, with its Ethernet header and a VLAN tag.
-const LONGEST: usize = 65_535 + 18;
+const LONGEST: usize = LONGEST_IP + 18;
 /// How soon a sender that was told to wait tries again.
 const RETRY: Duration = Duration::from_micros(50);
 
