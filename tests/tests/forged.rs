@@ -1,5 +1,6 @@
 //! TCP segments that no stack of ours would send, written by hand: floods of SYNs, gaps that stay.
 
+use pagewire_cost::private_memory;
 use pagewire_stack::headers::{Peek, TcpHeaders, peek};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::{ConnectionId, Duration, TransmitRing};
@@ -113,14 +114,9 @@ fn shake_hands(alone: &mut Alone, peer: Peer, frames: &[Vec<u8>]) -> (Connection
     (id, next)
 }
 
-/// Memory of this process that is nobody else's, in bytes.
+/// Memory of this process that is nobody else's, and written, in bytes.
 fn private_bytes() -> u64 {
-    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let line = rollup
-        .lines()
-        .find_map(|line| line.strip_prefix("Private_Dirty:"));
-    let kib = line.unwrap().trim().strip_suffix(" kB").unwrap().trim();
-    kib.parse::<u64>().unwrap() << 10
+    private_memory(std::process::id()).unwrap().dirty
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What connections at rest cost: memory, and the time of those that are not at rest.
 
+use pagewire_cost::private_memory;
 use pagewire_emu::sanitizer::Level;
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::{ConnectionId, IpEndpoint, TransmitRing};
@@ -12,14 +13,7 @@ const LIMIT: u64 = 4 << 10;
 
 /// Memory of this process that is nobody else's, in bytes.
 fn private_bytes() -> u64 {
-    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let kib = rollup.lines().filter_map(|line| {
-        let value = line
-            .strip_prefix("Private_Clean:")
-            .or(line.strip_prefix("Private_Dirty:"))?;
-        value.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
-    });
-    kib.sum::<u64>() << 10
+    private_memory(std::process::id()).unwrap().all
 }
 
 fn open(pair: &mut Pair) -> (ConnectionId, ConnectionId) {

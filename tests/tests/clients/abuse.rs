@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use pagewire::serve::Limits;
+use pagewire_cost::private_memory;
 use rustix::net::{
     AddressFamily, Protocol, RawProtocol, SendFlags, SocketAddrV4, SocketType, sendto, socket,
 };
@@ -87,14 +88,14 @@ pub(crate) fn who_reads_nothing_and_who_vanishes_cost_little_and_stop_nobody() {
             assert!(said.ends_with(&big), "other bytes arrived");
         };
         good();
-        let before = private_memory();
+        let before = private_bytes();
         let mut readers: Vec<_> = (0..200).map(|_| network.client()).collect();
         for reader in &mut readers {
             // Gigabytes in all, had they been copied.
             reader.write_all(&request.repeat(20)).unwrap();
         }
         good();
-        let more = private_memory().saturating_sub(before);
+        let more = private_bytes().saturating_sub(before);
         assert!(more < 64 << 20, "200 clients that read nothing take {more} bytes");
         // Half of them close with bytes unread, which is a reset; the others have read a little.
         for (number, mut reader) in readers.into_iter().enumerate() {
@@ -116,7 +117,7 @@ pub(crate) fn a_hundred_thousand_syns_from_nowhere_keep_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
     while_serving(folder.path(), Limits::default(), |network| {
-        let before = private_memory();
+        let before = private_bytes();
         std::thread::scope(|scope| {
             let flood = scope.spawn(|| network.kernel.run(flood));
             while !flood.is_finished() {
@@ -124,7 +125,7 @@ pub(crate) fn a_hundred_thousand_syns_from_nowhere_keep_nobody_out() {
             }
         });
         is_served(network);
-        let more = private_memory().saturating_sub(before);
+        let more = private_bytes().saturating_sub(before);
         assert!(more < 256 << 20, "the flood takes {more} bytes");
     });
 }
@@ -202,9 +203,6 @@ fn syn(packet: &mut [u8; 40], from: Ipv4Address, to: Ipv4Address, port: u16, num
 }
 
 /// Memory of this process that nobody shares, in bytes.
-fn private_memory() -> u64 {
-    let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    let private = rollup.lines().filter(|line| line.starts_with("Private_"));
-    let kilobytes = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kilobytes.sum::<u64>() << 10
+fn private_bytes() -> u64 {
+    private_memory(std::process::id()).unwrap().all
 }

@@ -1,7 +1,8 @@
-//! What work has cost: CPU time of a thread and of everybody, and how often a thread gave up its core. And what keeps two threads that are
-//! measured from sharing one.
+//! What work has cost: CPU time of a thread, of a process and of everybody, memory, and how often a thread gave up its core. And what
+//! keeps two threads that are measured from sharing one.
 
 mod apart;
+mod process;
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +10,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use apart::at_both_ends;
+pub use process::{PrivateMemory, private_memory, threads_time};
 use rustix::time::{ClockId, clock_gettime};
+
+use process::runtime;
 
 /// CPU time that the calling thread has used since it began.
 #[must_use]
@@ -35,7 +39,10 @@ impl Total {
     /// Since this process, and the kernel, began.
     #[must_use]
     pub fn now() -> Self {
-        Self(clock(ClockId::ProcessCPUTime) + softirq_threads().iter().map(runtime).sum())
+        let softirq = softirq_threads()
+            .iter()
+            .map(|thread| runtime(thread).unwrap_or_default());
+        Self(clock(ClockId::ProcessCPUTime) + softirq.sum())
     }
 
     /// Since an earlier one.
@@ -45,7 +52,7 @@ impl Total {
     }
 }
 
-/// The schedstat of each ksoftirqd; none where other processes cannot be seen.
+/// The folder of each ksoftirqd; none where other processes cannot be seen.
 fn softirq_threads() -> &'static [PathBuf] {
     static THREADS: OnceLock<Vec<PathBuf>> = OnceLock::new();
     THREADS.get_or_init(|| {
@@ -53,15 +60,8 @@ fn softirq_threads() -> &'static [PathBuf] {
         let softirq = processes.map(|entry| entry.path()).filter(|path| {
             fs::read_to_string(path.join("comm")).is_ok_and(|name| name.starts_with("ksoftirqd/"))
         });
-        softirq.map(|path| path.join("schedstat")).collect()
+        softirq.collect()
     })
-}
-
-/// The first number there: nanoseconds on a CPU.
-fn runtime(schedstat: &PathBuf) -> Duration {
-    let text = fs::read_to_string(schedstat).unwrap_or_default();
-    let nanoseconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
 /// How often a thread gave up its core.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use pagewire_cost::{private_memory, threads_time};
 use pagewire_netns::Namespace;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -94,28 +95,15 @@ impl Server {
 
     /// Private memory, in bytes.
     pub(crate) fn private_bytes(&self) -> Result<u64, CrowdError> {
-        let path = format!("/proc/{}/smaps_rollup", self.child.id());
-        let rollup = fs::read_to_string(path).map_err(CrowdError::system("reading the server's memory"))?;
-        let private = rollup.lines().filter(|line| line.starts_with("Private_"));
-        let kibibytes = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        Ok(kibibytes.sum::<u64>() << 10)
+        let memory = private_memory(self.child.id());
+        Ok(memory
+            .map_err(CrowdError::system("reading the server's memory"))?
+            .all)
     }
 
     /// CPU time of all its threads.
     pub(crate) fn cpu(&self) -> Result<Duration, CrowdError> {
-        let reading = |cause| CrowdError::system("reading the server's CPU time")(cause);
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).map_err(reading)?;
-        let mut nanoseconds = 0;
-        for thread in threads {
-            let spent =
-                fs::read_to_string(thread.map_err(reading)?.path().join("schedstat")).map_err(reading)?;
-            nanoseconds += spent
-                .split_whitespace()
-                .next()
-                .and_then(|word| word.parse::<u64>().ok())
-                .unwrap_or(0);
-        }
-        Ok(Duration::from_nanos(nanoseconds))
+        threads_time(self.child.id()).map_err(CrowdError::system("reading the server's CPU time"))
     }
 
     /// Fails with what it has said, if it has ended.
