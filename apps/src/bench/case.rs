@@ -1,6 +1,9 @@
 //! What can be measured: a way to send, over a path, to a receiver, from a page cache that has the file or not.
 
+use std::fmt::{self, Display, Formatter};
+
 use pagewire_kernel_methods::{Method, Receiver};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// A way to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,6 +119,26 @@ impl Case {
     pub(crate) fn repeats(&self) -> u64 {
         const ENOUGH: u64 = 4 << 20;
         (ENOUGH / self.bytes.max(1)).clamp(1, 8)
+    }
+}
+
+/// What goes where, in words.
+impl Display for Case {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} over {}", self.way.name(), self.path.name())
+    }
+}
+
+/// By names, in the fields that every row of `--json` begins with.
+impl Serialize for Case {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Case", 5)?;
+        fields.serialize_field("method", self.way.name())?;
+        fields.serialize_field("path", self.path.name())?;
+        fields.serialize_field("receiver", self.receiver.name())?;
+        fields.serialize_field("cache", self.cache.name())?;
+        fields.serialize_field("bytes", &self.bytes)?;
+        fields.end()
     }
 }
 

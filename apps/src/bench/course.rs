@@ -75,7 +75,7 @@ impl Course<'_> {
             return Ok(());
         }
         Err(Missed::Ends(BenchError::Mismatch {
-            what: format!("{} over {}", case.way.name(), case.path.name()),
+            what: case.to_string(),
         }))
     }
 

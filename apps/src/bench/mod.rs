@@ -230,7 +230,10 @@ impl Rounds<'_> {
             self.runners.iter().partition(|runner| runner.missed.is_some());
         let missing = missing.iter().map(|runner| {
             let why = runner.missed.clone().unwrap_or_default();
-            NotAvailable::new(runner.case, why)
+            NotAvailable {
+                case: runner.case,
+                why,
+            }
         });
         let missing: Vec<NotAvailable> = missing.collect();
         if let (true, Some(first)) = (there.is_empty(), missing.first()) {

@@ -93,9 +93,9 @@ fn how_to_read() -> Markup {
 
 /// Those of the longest file from a warm cache for each receiver, and of all lengths.
 fn plots(groups: &[Vec<&Row>]) -> Result<Vec<String>, Undrawn> {
-    let longest = groups.iter().map(|group| group[0].bytes).max().unwrap_or(0);
+    let longest = groups.iter().map(|group| group[0].case.bytes).max().unwrap_or(0);
     let mut plots = Vec::new();
-    for group in groups.iter().filter(|group| group[0].bytes == longest) {
+    for group in groups.iter().filter(|group| group[0].case.bytes == longest) {
         let of = heading(group[0]);
         let drawn: Vec<Bar> = group.iter().map(|row| Bar::rate(row)).collect();
         plots.push(bars(&format!("Bytes a second: {of}"), "GB/s", &drawn)?);
@@ -131,8 +131,8 @@ fn by_length(groups: &[Vec<&Row>]) -> Vec<Line> {
         .iter()
         .filter(|group| (group[0].case.cache, group[0].case.receiver) == (Cache::Warm, Receiver::Blocking));
     for row in warm.flatten() {
-        let label = format!("{} · {}", row.method, row.path);
-        let point = (row.bytes as f64, row.gb_per_s);
+        let label = format!("{} · {}", row.case.way.name(), row.case.path.name());
+        let point = (row.case.bytes as f64, row.gb_per_s);
         match lines.iter_mut().find(|line| line.label == label) {
             Some(line) => line.points.push(point),
             None => lines.push(Line {

@@ -74,7 +74,7 @@ impl Bar {
 
     fn of(row: &Row) -> Self {
         Self {
-            label: format!("{} · {}", row.method, row.path),
+            label: format!("{} · {}", row.case.way.name(), row.case.path.name()),
             path: row.case.path,
             value: 0.0,
             min: 0.0,

@@ -51,25 +51,9 @@ impl Machine {
 /// A case that cannot be measured here.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct NotAvailable {
-    pub(crate) method: &'static str,
-    pub(crate) path: &'static str,
-    pub(crate) receiver: &'static str,
-    pub(crate) cache: &'static str,
-    pub(crate) bytes: u64,
+    #[serde(flatten)]
+    pub(crate) case: Case,
     pub(crate) why: String,
-}
-
-impl NotAvailable {
-    pub(crate) fn new(case: Case, why: String) -> Self {
-        Self {
-            method: case.way.name(),
-            path: case.path.name(),
-            receiver: case.receiver.name(),
-            cache: case.cache.name(),
-            bytes: case.bytes,
-            why,
-        }
-    }
 }
 
 /// One way beside another, with the longest file from a warm cache.
@@ -99,7 +83,7 @@ impl BenchReport {
         let mut told: Vec<(String, &str)> = Vec::new();
         for missing in &self.not_available {
             if !told.iter().any(|(_, why)| *why == missing.why) {
-                told.push((format!("{} over {}", missing.method, missing.path), &missing.why));
+                told.push((missing.case.to_string(), &missing.why));
             }
         }
         told
@@ -109,10 +93,10 @@ impl BenchReport {
 const SENDFILE: Way = Way::Kernel(Method::Sendfile);
 
 fn compare(rows: &[Row]) -> Vec<Comparison> {
-    let longest = rows.iter().map(|row| row.bytes).max().unwrap_or(0);
+    let longest = rows.iter().map(|row| row.case.bytes).max().unwrap_or(0);
     let among = |receiver| {
         let fits = move |row: &&Row| {
-            (row.bytes, row.case.cache, row.case.receiver) == (longest, Cache::Warm, receiver)
+            (row.case.bytes, row.case.cache, row.case.receiver) == (longest, Cache::Warm, receiver)
         };
         rows.iter().filter(fits)
     };
@@ -126,15 +110,11 @@ fn compare(rows: &[Row]) -> Vec<Comparison> {
         let theirs = find(blocking, SENDFILE, theirs);
         if let (Some(ours), Some(theirs)) = (ours, theirs) {
             tell(
-                format!("bytes a second: {} beside {}", named(ours), named(theirs)),
+                format!("bytes a second: {} beside {}", ours.case, theirs.case),
                 ours.gb_per_s / theirs.gb_per_s,
             );
             tell(
-                format!(
-                    "sender's CPU time a byte: {} beside {}",
-                    named(theirs),
-                    named(ours)
-                ),
+                format!("sender's CPU time a byte: {} beside {}", theirs.case, ours.case),
                 theirs.sender_cpu_s_per_gb / ours.sender_cpu_s_per_gb,
             );
         }
@@ -154,18 +134,13 @@ fn compare(rows: &[Row]) -> Vec<Comparison> {
             tell(
                 format!(
                     "bytes a second, {whom} receiver: the fastest, {}, beside {}",
-                    named(first),
-                    named(second)
+                    first.case, second.case
                 ),
                 first.gb_per_s / second.gb_per_s,
             );
         }
     }
     comparisons
-}
-
-fn named(row: &Row) -> String {
-    format!("{} over {}", row.method, row.path)
 }
 
 #[cfg(test)]
@@ -181,11 +156,13 @@ pub(crate) mod tests {
             example(Way::ZeroCopy, Path::Pair, 8.0),
         ];
         let missing = NotAvailable {
-            method: "io-uring-send",
-            path: "veth",
-            receiver: "blocking",
-            cache: "warm",
-            bytes: 1_000_000_000,
+            case: Case {
+                bytes: 1_000_000_000,
+                cache: Cache::Warm,
+                receiver: Receiver::Blocking,
+                way: Way::Kernel(Method::UringSend),
+                path: Path::Veth,
+            },
             why: "io_uring is forbidden here".into(),
         };
         BenchReport::new("big.bin".into(), rows, vec![missing])

@@ -37,14 +37,9 @@ impl Spread {
 /// One case. What has no extremes beside it is a median.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
-    pub(crate) method: &'static str,
-    /// `loopback`, `veth`, `tap` or `pair`.
-    pub(crate) path: &'static str,
-    /// `blocking`, `spinning` or `discard`.
-    pub(crate) receiver: &'static str,
-    /// `warm` or `cold`.
-    pub(crate) cache: &'static str,
-    pub(crate) bytes: u64,
+    /// `method`, `path`, `receiver`, `cache`, `bytes`.
+    #[serde(flatten)]
+    pub(crate) case: Case,
     /// Runs that counted.
     pub(crate) runs: u64,
     pub(crate) gb_per_s: f64,
@@ -81,9 +76,6 @@ pub(crate) struct Row {
     pub(crate) reported_copied: Option<f64>,
     /// The share of the file that was in the page cache before a run.
     pub(crate) resident: f64,
-    /// What it was.
-    #[serde(skip)]
-    pub(crate) case: Case,
 }
 
 impl Row {
@@ -104,11 +96,7 @@ impl Row {
             .map(|sample| sample.reported_copied.map(|copied| copied / sample.bytes))
             .collect();
         Self {
-            method: case.way.name(),
-            path: case.path.name(),
-            receiver: case.receiver.name(),
-            cache: case.cache.name(),
-            bytes: case.bytes,
+            case,
             runs: samples.len() as u64,
             gb_per_s: rate.median,
             gb_per_s_min: rate.min,
@@ -133,7 +121,6 @@ impl Row {
                 .median,
             reported_copied: reported.map(|shares| Spread::of(shares.into_iter()).median),
             resident: of(|sample| sample.resident).median,
-            case,
         }
     }
 }

@@ -11,8 +11,8 @@ use super::row::Row;
 type Column = (&'static str, fn(&Row) -> String);
 
 pub(super) const COLUMNS: [Column; 12] = [
-    ("method", |row| row.method.to_string()),
-    ("path", |row| row.path.to_string()),
+    ("method", |row| row.case.way.name().to_string()),
+    ("path", |row| row.case.path.name().to_string()),
     ("GB/s", |row| format!("{:.2}", row.gb_per_s)),
     ("min-max", |row| {
         format!("{:.2}-{:.2}", row.gb_per_s_min, row.gb_per_s_max)
@@ -59,10 +59,10 @@ pub(super) fn groups(report: &BenchReport) -> Vec<Vec<&Row>> {
 pub(super) fn heading(row: &Row) -> String {
     format!(
         "{}, {} page cache ({:.0} % resident), {} receiver, median of {} {}",
-        length(row.bytes),
-        row.cache,
+        length(row.case.bytes),
+        row.case.cache.name(),
         100.0 * row.resident,
-        row.receiver,
+        row.case.receiver.name(),
         row.runs,
         if row.runs == 1 { "run" } else { "runs" },
     )
