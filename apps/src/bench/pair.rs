@@ -23,12 +23,8 @@ pub(super) fn run(
     hash: Option<&mut Xxh3>,
     interrupt: &Interrupt,
 ) -> Result<Sample, Missed> {
-    let file = subject
-        .file
-        .try_clone()
-        .map_err(|cause| Missed::NotAvailable(format!("the file cannot be opened once more: {cause}")))?;
     let plan = Plan {
-        file,
+        file: subject.reopened().map_err(Missed::NotAvailable)?,
         path: subject.path.clone(),
         declared_len: subject.bytes,
         nic: NicModel::Ixgbe,

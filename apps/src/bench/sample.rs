@@ -56,8 +56,7 @@ impl Sample {
         }
     }
 
-    /// Of a transfer over the emulated pair. Mapping the file is where its pages are read from disk: when they are not in
-    /// memory, that time counts.
+    /// Of a transfer over the emulated pair.
     pub(crate) fn of_pair(
         outcome: &Outcome,
         receiver_copied: u64,
@@ -70,10 +69,7 @@ impl Sample {
         // The process's clock lags behind its threads' by a tick now and then.
         let parts =
             outcome.sender_cpu_s + outcome.idle_poll_cpu_s + outcome.device_cpu_s + outcome.receiver_cpu_s;
-        let (waited, worked) = match (cache, mode) {
-            (Cache::Cold, Mode::ZeroCopy) => (outcome.setup_seconds, outcome.setup_cpu_s),
-            _ => (0.0, 0.0),
-        };
+        let (waited, worked) = counted(cache, mode, outcome.setup_seconds, outcome.setup_cpu_s);
         Self {
             bytes,
             seconds: outcome.seconds + waited,
@@ -93,5 +89,14 @@ impl Sample {
             reported_copied: None,
             resident,
         }
+    }
+}
+
+/// What counts of the seconds that making ready took, and of the CPU's. Mapping the file is where its pages are read from disk:
+/// when they are not in memory, that time counts.
+pub(crate) fn counted(cache: Cache, mode: Mode, waited: f64, worked: f64) -> (f64, f64) {
+    match (cache, mode) {
+        (Cache::Cold, Mode::ZeroCopy) => (waited, worked),
+        _ => (0.0, 0.0),
     }
 }

@@ -161,6 +161,12 @@ fn make(
 }
 
 impl Subject {
+    /// The same file, opened once more, or a sentence that says why not.
+    pub(crate) fn reopened(&self) -> Result<File, String> {
+        let told = |cause| format!("the file cannot be opened once more: {cause}");
+        self.file.try_clone().map_err(told)
+    }
+
     /// Puts it where the case wants it, and tells the share of it that is in memory. Where it cannot be put there, the
     /// sentence says why.
     pub(crate) fn place(&self, cache: Cache) -> Result<f64, String> {

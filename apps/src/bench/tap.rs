@@ -17,10 +17,10 @@ use pagewire_kernel_methods::{Inspect, Received, Receiving};
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::{Instant as StackInstant, IpAddress, IpCidr, Stack, StackConfig};
 
-use super::case::{Cache, Case};
+use super::case::Case;
 use super::course::Missed;
 use super::paths::{MTU, OURS, Tap};
-use super::sample::Sample;
+use super::sample::{Sample, counted};
 use super::subject::Subject;
 use crate::hash::Xxh3;
 use crate::interrupt::Interrupt;
@@ -46,10 +46,7 @@ pub(super) fn run(
     let to = listener
         .local_addr()
         .map_err(|cause| unready("the listener has no address", cause))?;
-    let file = subject
-        .file
-        .try_clone()
-        .map_err(|cause| unready("the file cannot be opened once more", cause))?;
+    let file = subject.reopened().map_err(Missed::NotAvailable)?;
     let mut update = hash.map(|hash| |bytes: &[u8]| hash.update(bytes));
     // Raised when the sender has failed: nobody will come then.
     let given_up = AtomicBool::new(false);
@@ -169,11 +166,7 @@ impl<'a> Timed<'a> {
             )
         });
         let mapping = self.mapping_cpu.as_secs_f64();
-        // Mapping the file is where its pages are read from disk: when they are not in memory, that time counts.
-        let (waited, worked) = match (case.cache, mode) {
-            (Cache::Cold, Mode::ZeroCopy) => (ready, mapping),
-            _ => (0.0, 0.0),
-        };
+        let (waited, worked) = counted(case.cache, mode, ready, mapping);
         let sender_cpu = (outcome.cpu_s - mapping).max(0.0);
         // The process's clock lags behind its threads' by a tick now and then.
         let parts = sender_cpu + outcome.idle_poll_cpu_s + outcome.device_cpu_s + received.cpu.as_secs_f64();
