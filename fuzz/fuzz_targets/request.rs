@@ -1,4 +1,4 @@
-//! Any bytes as requests for a file of any length.
+//! Any bytes, in pieces of any size, as requests for a file of any length and age.
 #![no_main]
 
 #[path = "../properties.rs"]
@@ -6,7 +6,8 @@ mod properties;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (u64, &[u8])| {
-    let (len, bytes) = input;
-    properties::requests_are_read_and_answered(bytes, len);
+fuzz_target!(|input: (u64, u16, u8, &[u8])| {
+    let (len, age, size, bytes) = input;
+    properties::requests_are_read_and_answered(bytes, len.min(properties::LONGEST), age);
+    properties::pieces_make_no_difference(bytes, size.into());
 });

@@ -85,14 +85,15 @@ impl Log {
     }
 }
 
-/// What could end the quotes is written as its number.
+/// What could end the quotes is written as its number, and so is each byte that is not printable ASCII: beyond that there are
+/// characters that a terminal obeys, and those that turn the order of others round.
 fn push_escaped(out: &mut String, target: &str) {
-    for character in target.chars() {
-        match character {
-            '"' | '\\' => {
-                let _ = write!(out, "\\x{:02x}", u32::from(character));
+    for byte in target.bytes() {
+        match byte {
+            b' '..=b'~' if !matches!(byte, b'"' | b'\\') => out.push(byte.into()),
+            _ => {
+                let _ = write!(out, "\\x{byte:02x}");
             }
-            other => out.push(other),
         }
     }
 }
@@ -125,6 +126,14 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_into_a_line() {
+        let mut out = String::new();
+        // CSI, a right-to-left override, DEL; none of them is refused as the target of a request by everybody.
+        push_escaped(&mut out, "/\u{9b}31m\u{202e}\x7fé~");
+        assert_eq!(out, r"/\xc2\x9b31m\xe2\x80\xae\x7f\xc3\xa9~");
     }
 
     #[test]
