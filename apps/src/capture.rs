@@ -12,17 +12,23 @@ use crate::output::{OutputError, open_for_writing};
 /// Opens the place for recorded frames: an empty file, or a FIFO or device as it is (`wireshark -k -i FIFO`).
 ///
 /// A capture is written as the frames pass and stays when the transfer fails: it may be wanted most then. So nothing is
-/// emptied before it is certain that it is neither the file that is sent nor the output.
+/// emptied before it is certain that it is neither the `input`, a file that is sent, nor `kept`, what another option names to
+/// be written.
 pub(crate) fn create(
     path: &Path,
-    input: &Fingerprint,
-    output: Option<&Path>,
+    input: Option<&Fingerprint>,
+    kept: Option<(&'static str, &Path)>,
     interrupt: &Interrupt,
 ) -> Result<File, OutputError> {
     let told = |cause| OutputError::explain(path, cause);
     let name = || path.display().to_string();
-    if output == Some(path) {
-        return Err(OutputError::IsTheOutput { path: name() });
+    let (option, kept) = kept.unzip();
+    let is_kept = || OutputError::IsKeptAlready {
+        path: name(),
+        option: option.unwrap_or_default(),
+    };
+    if kept == Some(path) {
+        return Err(is_kept());
     }
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -32,11 +38,11 @@ pub(crate) fn create(
     let kind = metadata.file_type();
     if kind.is_file() {
         let here = Fingerprint::of(&metadata);
-        let there = output.and_then(|output| fs::metadata(output).ok());
-        if here.same_file(input) {
+        let there = kept.and_then(|kept| fs::metadata(kept).ok());
+        if input.is_some_and(|input| here.same_file(input)) {
             Err(OutputError::IsTheInput { path: name() })
         } else if there.is_some_and(|there| Fingerprint::of(&there).same_file(&here)) {
-            Err(OutputError::IsTheOutput { path: name() })
+            Err(is_kept())
         } else {
             File::create(path).map_err(told)
         }
@@ -66,11 +72,21 @@ mod tests {
         fs::hard_link(at("input"), at("link")).unwrap();
         let input = Fingerprint::of(&fs::metadata(at("input")).unwrap());
         let output = at("output");
-        let create = |path: &str| create(&at(path), &input, Some(&output), &Interrupt::default());
+        let create = |path: &str| {
+            create(
+                &at(path),
+                Some(&input),
+                Some(("--output", &output)),
+                &Interrupt::default(),
+            )
+        };
         assert!(matches!(create("input"), Err(OutputError::IsTheInput { .. })));
         assert!(matches!(create("link"), Err(OutputError::IsTheInput { .. })));
-        assert!(matches!(create("output"), Err(OutputError::IsTheOutput { .. })));
-        assert!(matches!(create("./output"), Err(OutputError::IsTheOutput { .. })));
+        assert!(matches!(create("output"), Err(OutputError::IsKeptAlready { .. })));
+        assert!(matches!(
+            create("./output"),
+            Err(OutputError::IsKeptAlready { .. })
+        ));
         assert!(matches!(create("."), Err(OutputError::Folder { .. })));
         assert!(create("capture").is_ok());
         assert_eq!(fs::read(at("input")).unwrap(), b"precious");

@@ -127,6 +127,7 @@ pub(crate) mod tests {
     use pagewire::live::{Driver, Outcome};
     use pagewire_bus::MapperCounters;
     use pagewire_emu::cable::Lost;
+    use pagewire_emu::wire::WireCounters;
     use pagewire_nic::idle::IdleCounters;
     use pagewire_nic::port::{Link, RxCounters, Statistics, TxCounters};
     use pagewire_stack::StackCounters;
@@ -159,6 +160,10 @@ pub(crate) mod tests {
             nic,
             rx,
             stack,
+            wire: WireCounters {
+                lost: 10,
+                ..WireCounters::default()
+            },
             cable,
             ..quiet()
         })
@@ -175,6 +180,7 @@ pub(crate) mod tests {
             interrupts: true,
             link: Link::default(),
             nic: Statistics::default(),
+            wire: WireCounters::default(),
             cable: None,
             tx: TxCounters::default(),
             rx: RxCounters::default(),
@@ -205,6 +211,7 @@ pub(crate) mod tests {
             ("rx_length_errors", 3),
             ("rx_checksum_errors", 4),
             ("rx_discarded", 5),
+            ("frames_lost_on_wire", 10),
         ] {
             assert_eq!(json[field], frames, "{field}");
         }
@@ -220,7 +227,13 @@ pub(crate) mod tests {
         }
 
         let (json, words) = report(&outcome_without_losses());
-        for field in ["rx_missed", "rx_errors", "rx_crc_errors", "rx_discarded"] {
+        for field in [
+            "rx_missed",
+            "rx_errors",
+            "rx_crc_errors",
+            "rx_discarded",
+            "frames_lost_on_wire",
+        ] {
             assert_eq!(json[field], 0, "{field}");
         }
         let fields = json.as_object().unwrap();

@@ -22,6 +22,8 @@ pub(crate) struct Losses {
     pub(crate) rx_checksum_errors: u64,
     /// Frames that the NIC has marked as damaged, or described in a way that cannot be.
     pub(crate) rx_discarded: u64,
+    /// Frames that the cable has lost, both ways, by `--loss` or because too many were on their way.
+    pub(crate) frames_lost_on_wire: u64,
     /// Null with a NIC in a slot, and with a TAP, whose end does not know.
     pub(crate) cable_lost: Option<CableLosses>,
 }
@@ -69,6 +71,7 @@ impl From<&Counters> for Losses {
             rx_length_errors: nic.rx_length_errors,
             rx_checksum_errors: checksums,
             rx_discarded: counters.rx.errors,
+            frames_lost_on_wire: counters.wire.lost + counters.wire.queue_full,
             cable_lost: counters.cable.map(CableLosses::from),
         }
     }
@@ -83,6 +86,7 @@ impl Losses {
             (self.rx_length_errors, "of a wrong length"),
             (self.rx_checksum_errors, "with a wrong IP, TCP or UDP checksum"),
             (self.rx_discarded, "that the NIC has marked as damaged"),
+            (self.frames_lost_on_wire, "on the cable"),
         ];
         if let Some(cable) = &self.cable_lost {
             kinds.extend([
@@ -125,6 +129,7 @@ mod tests {
                 "3 frames of a wrong length",
                 "4 frames with a wrong IP, TCP or UDP checksum",
                 "5 frames that the NIC has marked as damaged",
+                "10 frames on the cable",
                 "6 frames that found the cable's receive ring full",
                 "7 frames too long for the cable's receive ring",
                 "8 frames of the kernel's that made no sense",

@@ -31,8 +31,8 @@ const NAME_MAX: usize = 255;
 pub(crate) enum OutputError {
     #[error("the output '{path}' is the file that is sent; choose another name")]
     IsTheInput { path: String },
-    #[error("'{path}' cannot be both --output and --pcap; give one of them another name")]
-    IsTheOutput { path: String },
+    #[error("'{path}' cannot be both {option} and --pcap; give one of them another name")]
+    IsKeptAlready { path: String, option: &'static str },
     #[error("the output '{path}' is a folder; name a file in it, such as '{path}/received'")]
     Folder { path: String },
     #[error("the folder of the output '{path}' does not exist; make it first: mkdir -p '{folder}'")]

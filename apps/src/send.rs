@@ -87,11 +87,11 @@ fn carry(arguments: &SendArguments, nic: NicModel, interrupt: &Interrupt) -> Res
     if arguments.json && output.as_ref().is_some_and(Output::shares_stdout) {
         return Err(SendError::JsonAmongBytes);
     }
-    let pcap = match &arguments.pcap {
+    let pcap = match &arguments.machine.wire.pcap {
         Some(path) => Some(capture::create(
             path,
-            &input.before,
-            arguments.output.as_deref(),
+            Some(&input.before),
+            arguments.output.as_deref().map(|output| ("--output", output)),
             interrupt,
         )?),
         None => None,
@@ -131,7 +131,7 @@ fn setup(arguments: &SendArguments, nic: NicModel) -> Setup {
         mode: arguments.mode.into(),
         mtu: arguments.mtu,
         tso: arguments.tso == Switch::On,
-        impairments: arguments.impairments(),
+        impairments: arguments.machine.wire.impairments(),
         sanitizer: arguments.sanitizer.into(),
     }
 }

@@ -8,6 +8,7 @@ use pagewire::live::Settings;
 use pagewire_bus::PciAddress;
 
 use super::network::NetworkArguments;
+use super::wire::WireArguments;
 use crate::transfer::NicModel;
 
 /// What a NIC in a slot begins with on the command line.
@@ -31,6 +32,9 @@ pub(crate) struct MachineArguments {
 
     #[command(flatten)]
     pub(crate) network: NetworkArguments,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArguments,
 }
 
 /// A machine on a network.
@@ -38,6 +42,7 @@ pub(crate) struct MachineArguments {
 pub(crate) struct Machine {
     pub(crate) place: Place,
     pub(crate) settings: Settings,
+    pub(crate) wire: WireArguments,
 }
 
 /// Where a machine stands.
@@ -76,7 +81,12 @@ impl MachineArguments {
              machine's kernel, --cable tap:NAME",
         )?;
         let settings = self.network.settings(mtu)?;
-        Ok(Machine { place, settings })
+        let wire = self.wire.clone();
+        Ok(Machine {
+            place,
+            settings,
+            wire,
+        })
     }
 
     /// Where it stands; `None` for an emulated NIC without a cable.
@@ -85,7 +95,13 @@ impl MachineArguments {
             (Nic::InSlot(_), Some(_)) => Err(
                 "--cable: a NIC in a slot has a cable of its own; leave it out, or choose --nic ixgbe".into(),
             ),
-            (Nic::InSlot(address), None) => Ok(Some(Place::Slot(address))),
+            (Nic::InSlot(address), None) => match self.wire.given() {
+                None => Ok(Some(Place::Slot(address))),
+                Some(option) => Err(format!(
+                    "{option}: this is for the wire of an emulated NIC, and that of one in a slot is its own; leave it out, or \
+                     choose --cable tap:NAME"
+                )),
+            },
             (Nic::Emulated(nic), Some(cable)) => Ok(Some(Place::Cable(nic, cable.clone()))),
             (Nic::Emulated(_), None) => Ok(None),
         }

@@ -10,6 +10,7 @@ mod random;
 mod send;
 mod serve;
 mod slot;
+mod wire;
 
 use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;

@@ -7,7 +7,7 @@ use pagewire_stack::IpEndpoint;
 
 use super::machine::{Machine, MachineArguments, Nic};
 use super::network::endpoint;
-use crate::transfer::{Impairments, Mode, NicModel, SanitizerLevel};
+use crate::transfer::{Mode, NicModel, SanitizerLevel};
 
 /// The end of its help.
 pub(super) const EXAMPLES: &str = "\
@@ -73,30 +73,6 @@ pub(crate) struct SendArguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
-    /// Record the frames of both directions in this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) pcap: Option<PathBuf>,
-
-    /// Probability that a frame is lost, 0 to 1
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability, allow_negative_numbers = true)]
-    pub(crate) loss: f64,
-
-    /// Probability that a frame arrives twice
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability, allow_negative_numbers = true)]
-    pub(crate) duplicate: f64,
-
-    /// Probability that a frame is overtaken by later ones
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability, allow_negative_numbers = true)]
-    pub(crate) reorder: f64,
-
-    /// Probability that one bit of a frame flips
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability, allow_negative_numbers = true)]
-    pub(crate) corrupt: f64,
-
-    /// Where the faults' random numbers start: the same seed, the same faults
-    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
-    pub(crate) seed: u64,
-
     /// Run on a simulated clock: nothing waits, and a run repeats bit for bit
     #[arg(long)]
     pub(crate) virtual_time: bool,
@@ -116,7 +92,7 @@ pub(crate) enum Way {
     /// Over emulated NICs, within this process.
     Emulated(NicModel),
     /// Over a network.
-    Network(NetworkSend),
+    Network(Box<NetworkSend>),
 }
 
 /// The machine that sends, and to whom.
@@ -141,11 +117,6 @@ impl SendArguments {
         }
         let on_emulated = [
             ("--output", self.output.is_some()),
-            ("--pcap", self.pcap.is_some()),
-            (
-                "--loss, --duplicate, --reorder and --corrupt",
-                !self.impairments().is_none(),
-            ),
             ("--virtual-time", self.virtual_time),
             ("--sanitizer", self.sanitizer != SanitizerChoice::On),
         ];
@@ -162,18 +133,7 @@ impl SendArguments {
         };
         let mut machine = self.machine.machine(self.mtu)?;
         machine.settings.stack.segmentation_offload = self.tso == Switch::On;
-        Ok(Way::Network(NetworkSend { machine, to }))
-    }
-
-    /// The wire that was asked for.
-    pub(crate) fn impairments(&self) -> Impairments {
-        Impairments {
-            loss: self.loss,
-            duplicate: self.duplicate,
-            reorder: self.reorder,
-            corrupt: self.corrupt,
-            seed: self.seed,
-        }
+        Ok(Way::Network(Box::new(NetworkSend { machine, to })))
     }
 }
 
@@ -230,17 +190,6 @@ impl From<SanitizerChoice> for SanitizerLevel {
     }
 }
 
-/// A number from 0 to 1; infinities and NaN are none.
-fn probability(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        // `-0` is a number too, and would print as one.
-        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number.abs()),
-        _ => Err(
-            "a probability is a number from 0 (never) to 1 (always); 0.01 is one frame in a hundred".into(),
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -263,37 +212,7 @@ mod tests {
         assert_eq!(arguments.mode, ModeChoice::ZeroCopy);
         assert_eq!(arguments.tso, Switch::On);
         assert_eq!(arguments.mtu, 1500);
-        assert!(arguments.impairments().is_none());
-    }
-
-    #[test]
-    fn probabilities_lie_between_0_and_1() {
-        for good in ["0", "1", "0.5", "1e-9", "-0"] {
-            let parsed = send(&["--loss", good]).unwrap().loss;
-            assert!(
-                (0.0..=1.0).contains(&parsed) && parsed.is_sign_positive(),
-                "{good}"
-            );
-        }
-        for bad in [
-            "-0.1",
-            "1.0000001",
-            "NaN",
-            "inf",
-            "-inf",
-            "1%",
-            "much",
-            "",
-            "0,1",
-            "1e400",
-        ] {
-            let error = send(&[&format!("--corrupt={bad}")]).unwrap_err();
-            assert_eq!(error.exit_code(), 2, "{bad}");
-            assert!(
-                error.to_string().contains("from 0 (never) to 1 (always)"),
-                "{bad}: {error}"
-            );
-        }
+        assert!(arguments.machine.wire.impairments().is_none());
     }
 
     #[test]
@@ -330,7 +249,8 @@ mod tests {
             (&slot[2..4], "vfio:ADDRESS"),
             (&["--wait", "polling"], "vfio:ADDRESS"),
             (&[&slot[..], &["--cable", "tap:t"]].concat(), "--cable"),
-            (&[&cable[..], &["--pcap", "x"]].concat(), "--pcap"),
+            (&[&slot[..], &["--pcap", "x"]].concat(), "--pcap"),
+            (&[&cable[..], &["--virtual-time"]].concat(), "--virtual-time"),
         ] {
             let told_of = way(words).unwrap_err();
             assert!(told_of.contains(told), "{words:?}: {told_of}");

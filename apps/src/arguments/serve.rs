@@ -16,6 +16,7 @@ Examples:
   pagewire serve /srv/www --cable tap:pagewire0 --ip 10.0.0.2/24      to this machine's own kernel
   pagewire serve /srv/www --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 to a network
   pagewire serve . --cable tap:pagewire0 --ip 10.0.0.2/24 --port 8080 --listing --log access.log
+  pagewire serve . --cable tap:pagewire0 --ip 10.0.0.2/24 --pcap wire.pcap          then: tshark -r wire.pcap
 
   At the other end:  curl http://10.0.0.2/
 

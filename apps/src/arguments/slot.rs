@@ -15,6 +15,7 @@ Examples:
   pagewire recv --nic vfio:0000:00:03.0 --ip 192.168.1.5/24 --listen 5001 --output big.iso
   pagewire recv --nic vfio:0000:00:03.0 --dhcp --listen 5001 --output big.iso --json
   pagewire recv --cable tap:pagewire0 --ip 10.0.0.2/24 --listen 5001 --output big.iso
+  pagewire recv --cable tap:pagewire0 --ip 10.0.0.2/24 --listen 5001 --output big.iso --pcap wire.pcap
 
   At the other end:  nc -N 192.168.1.5 5001 < big.iso
                 or:  pagewire send big.iso --nic vfio:0000:00:04.0 --ip 192.168.1.6/24 --to 192.168.1.5:5001

@@ -94,7 +94,13 @@ fn send(
     timed: &mut Timed<'_>,
     interrupt: &Interrupt,
 ) -> Result<Outcome, LiveError> {
-    let machine = OnCable::new(Model::Ixgbe, MAC, tap.attachment.clone(), &Impairments::none());
+    let machine = OnCable::new(
+        Model::Ixgbe,
+        MAC,
+        tap.attachment.clone(),
+        &Impairments::none(),
+        None,
+    );
     run_on_cable(
         &machine,
         settings,

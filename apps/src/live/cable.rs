@@ -5,9 +5,11 @@
 //! answered is in the NIC's buffers. While nothing happens the thread sleeps on the cable's descriptor.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pagewire_emu::cable::{Attachment, Impairments, Lost};
+use pagewire_emu::cable::{Attachment, Impairments, Lost, PcapTap};
+use pagewire_emu::wire::WireCounters;
 use pagewire_emu::{EmulatedNic, Model, Options};
 
 /// An emulated NIC that is plugged into the kernel.
@@ -15,23 +17,31 @@ use pagewire_emu::{EmulatedNic, Model, Options};
 pub struct OnCable {
     nic: EmulatedNic,
     attachment: Attachment,
+    tap: Option<Arc<PcapTap>>,
     /// Segments come uncut. Where things happen to frames on the way, they come as frames.
     pub(super) whole_segments: bool,
 }
 
 impl OnCable {
     /// A NIC with the address `mac` at the other end of `attachment`; `wire` is what happens to frames on the way, in
-    /// both directions.
+    /// both directions, and a `tap` records them as they enter it.
     #[must_use]
-    pub fn new(model: Model, mac: [u8; 6], attachment: Attachment, wire: &Impairments) -> Self {
+    pub fn new(
+        model: Model,
+        mac: [u8; 6],
+        attachment: Attachment,
+        wire: &Impairments,
+        tap: Option<Arc<PcapTap>>,
+    ) -> Self {
         let nic = EmulatedNic::new(&Options {
             whole_segments: wire.is_none(),
             ..Options::new(model, mac)
         });
-        attachment.plug_into(&nic, wire, wire, None);
+        attachment.plug_into(&nic, wire, wire, tap.as_ref());
         Self {
             nic,
             attachment,
+            tap,
             whole_segments: wire.is_none(),
         }
     }
@@ -42,6 +52,13 @@ impl OnCable {
         &self.nic
     }
 
+    /// The clock that the cable's times are by was started at `now`: what is recorded has the time of day.
+    pub(super) fn begin(&self, now: SystemTime) {
+        if let Some(tap) = &self.tap {
+            tap.count_from(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+        }
+    }
+
     /// What wakes its thread.
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.attachment.as_fd()
@@ -50,6 +67,11 @@ impl OnCable {
     /// Whether the interface at the other end is there no more.
     pub(super) fn is_gone(&self) -> bool {
         self.attachment.is_gone()
+    }
+
+    /// What became of frames on the way, in both directions.
+    pub(super) fn wire_counters(&self) -> WireCounters {
+        self.nic.wire_counters()
     }
 
     /// What was lost where the cable meets the kernel, as far as that knows.

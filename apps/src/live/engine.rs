@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration as WallDuration, Instant as WallInstant};
+use std::time::{Duration as WallDuration, Instant as WallInstant, SystemTime};
 
 use pagewire_bus::DmaMapper;
 use pagewire_nic::port::{Nic, Opened, RxQueue, TxQueue};
@@ -56,6 +56,9 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
     observer: &Observer<'_>,
 ) -> Result<Outcome, LiveError> {
     let clock = Clock(WallInstant::now());
+    if let Some(cable) = parts.cable {
+        cable.begin(SystemTime::now());
+    }
     let machine = Machine::start(parts, opened, settings, observer, clock.now())?;
     let doorbells = machine.doorbell_time();
     let mut engine = Engine {

@@ -2,6 +2,7 @@
 
 use pagewire_bus::MapperCounters;
 use pagewire_emu::cable::Lost;
+use pagewire_emu::wire::WireCounters;
 use pagewire_nic::idle::IdleCounters;
 use pagewire_nic::port::{Link, Nic, RxCounters, RxQueue, Statistics, TxCounters, TxQueue};
 use pagewire_stack::StackCounters;
@@ -20,6 +21,8 @@ pub struct Counters {
     pub link: Link,
     /// The NIC's own counters.
     pub nic: Statistics,
+    /// What became of frames on an emulated NIC's cable, in both directions; zeros with a NIC in a slot.
+    pub wire: WireCounters,
     /// What was lost where a cable meets the kernel; `None` where there is no such cable, or its end does not know.
     pub cable: Option<Lost>,
     /// The driver's transmit queue.
@@ -42,6 +45,7 @@ impl Counters {
             interrupts: machine.waiter.has_interrupt(),
             link: machine.nic.read_link(),
             nic: machine.nic.read_statistics(),
+            wire: machine.cable.map(OnCable::wire_counters).unwrap_or_default(),
             cable: machine.cable.and_then(OnCable::lost),
             tx: machine.stack.tx().counters(),
             rx: machine.stack.rx().counters(),

@@ -1,10 +1,11 @@
 //! The commands that run one machine on a network: `send --to`, `recv`, `serve`, `ping`.
 //!
-//! Each opens its files first, then the NIC ([`place`]), and proves and reports what happened once the NIC is given back.
+//! Each opens its files first, the capture of its frames ([`recording`]) among them, then the NIC ([`place`]), and proves and reports what happened once the NIC is given back.
 //! Meanwhile `pagewire stats` can look at the counters.
 
 mod ping;
 mod place;
+mod recording;
 mod recv;
 mod send;
 mod serve;
@@ -56,6 +57,8 @@ pub(crate) enum NetworkError {
     Unreadable { path: String, cause: io::Error },
     #[error("{host} has answered none of {count} echo requests: is it up, and on this network?")]
     NoEcho { host: String, count: u16 },
+    #[error("the capture could not be written: {0}; free some space or leave --pcap out")]
+    Capture(io::Error),
     #[error("the report could not be printed: {0}")]
     Print(io::Error),
     #[error("interrupted; the network card was stopped, and nothing was kept")]

@@ -7,6 +7,7 @@ use pagewire::live::Pinging;
 use pagewire_stack::EchoReply;
 
 use super::place::run;
+use super::recording::Recording;
 use super::{NetworkError, unless_interrupted};
 use crate::arguments::{Machine, PingArguments};
 use crate::interrupt::Interrupt;
@@ -18,6 +19,7 @@ pub(crate) fn ping(
     interrupt: &Interrupt,
 ) -> Result<(), NetworkError> {
     let PingArguments { host, count, .. } = *arguments;
+    let recording = Recording::begin(machine, None, None, interrupt)?;
     let mut trips = Vec::new();
     let mut replied = |reply: &EchoReply| {
         let milliseconds = reply.round_trip.total_micros() as f64 / 1e3;
@@ -29,7 +31,14 @@ pub(crate) fn ping(
     };
     let mut pinging = Pinging::new(host, count, arguments.size.into(), &mut replied);
     let nobody_counts = AtomicU64::new(0);
-    let done = run("ping", machine, &mut pinging, &nobody_counts, interrupt);
+    let done = run(
+        "ping",
+        machine,
+        &mut pinging,
+        &recording,
+        &nobody_counts,
+        interrupt,
+    );
     let (sent, received) = (pinging.sent(), pinging.received());
     unless_interrupted(done, interrupt)?;
     if received == 0 {
@@ -43,7 +52,7 @@ pub(crate) fn ping(
         "{sent} sent, {received} received; round trip {least:.3} ms at least, {:.3} ms on average, {most:.3} ms at most",
         sum / f64::from(received)
     ));
-    Ok(())
+    recording.finish()
 }
 
 /// A line on stdout. A reader that went away has read enough; the exit code says the rest.

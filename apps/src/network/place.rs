@@ -9,6 +9,7 @@ use pagewire_bus::vfio;
 use pagewire_emu::cable::{Attachment, Impairments};
 
 use super::NetworkError;
+use super::recording::Recording;
 use crate::arguments::{Cable, Machine, NicChoice, Place, unguessable};
 use crate::interrupt::Interrupt;
 use crate::stats::Board;
@@ -19,10 +20,15 @@ pub(super) fn run<A: Application>(
     command: &'static str,
     machine: &Machine,
     application: &mut A,
+    recording: &Recording,
     progress: &AtomicU64,
     interrupt: &Interrupt,
 ) -> Result<Outcome, NetworkError> {
-    let Machine { place, settings } = machine;
+    let Machine {
+        place,
+        settings,
+        wire,
+    } = machine;
     let counters = Arc::new(Mutex::new(None));
     let put_up = || Board::put_up(command, &place.to_string(), Arc::clone(&counters));
     let observer = Observer {
@@ -45,7 +51,8 @@ pub(super) fn run<A: Application>(
             Ok(live::run(function, settings, application, &observer)?)
         }
         Place::Cable(nic, cable) => {
-            let machine = plug_in(*nic, cable, settings)?;
+            let wire = wire.impairments().faults();
+            let machine = plug_in(*nic, cable, settings, &wire, recording)?;
             tracing::info!("{place} is plugged in, by {settings:?}");
             let _board = put_up();
             Ok(live::run_on_cable(&machine, settings, application, &observer)?)
@@ -53,8 +60,14 @@ pub(super) fn run<A: Application>(
     }
 }
 
-/// An emulated NIC on a perfect cable. Its address is one that nobody else on that network has.
-fn plug_in(nic: NicChoice, cable: &Cable, settings: &Settings) -> Result<OnCable, NetworkError> {
+/// An emulated NIC on a cable. Its address is one that nobody else on that network has.
+fn plug_in(
+    nic: NicChoice,
+    cable: &Cable,
+    settings: &Settings,
+    wire: &Impairments,
+    recording: &Recording,
+) -> Result<OnCable, NetworkError> {
     let mtu = settings.stack.mtu as u32;
     let attachment = match cable {
         Cable::Tap(name) => Attachment::tap(name, mtu),
@@ -64,7 +77,7 @@ fn plug_in(nic: NicChoice, cable: &Cable, settings: &Settings) -> Result<OnCable
     // Locally administered, of a single station (IEEE 802): the low bits of the first byte.
     let mac = [0x02, a, b, c, d, e];
     let model = NicModel::from(nic).into();
-    Ok(OnCable::new(model, mac, attachment, &Impairments::none()))
+    Ok(OnCable::new(model, mac, attachment, wire, recording.tap()))
 }
 
 /// What a person should know at once is a warning; what one may want to know is for `-v`.

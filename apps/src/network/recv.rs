@@ -11,6 +11,7 @@ use pagewire::transfer::Sink;
 use serde::Serialize;
 
 use super::place::run;
+use super::recording::Recording;
 use super::{NetworkError, unless_interrupted};
 use crate::arguments::{Machine, Place, RecvArguments};
 use crate::counts::Counts;
@@ -28,15 +29,22 @@ pub(crate) fn recv(
     machine: &Machine,
     interrupt: &Interrupt,
 ) -> Result<(), NetworkError> {
-    let kept = unless_interrupted(keep(arguments, machine, interrupt), interrupt)?;
-    report::print(&kept, &kept, arguments.json, kept.to_stderr).map_err(NetworkError::Print)
+    let (kept, recording) = unless_interrupted(keep(arguments, machine, interrupt), interrupt)?;
+    report::print(&kept, &kept, arguments.json, kept.to_stderr).map_err(NetworkError::Print)?;
+    recording.finish()
 }
 
-fn keep(arguments: &RecvArguments, machine: &Machine, interrupt: &Interrupt) -> Result<Kept, NetworkError> {
+fn keep(
+    arguments: &RecvArguments,
+    machine: &Machine,
+    interrupt: &Interrupt,
+) -> Result<(Kept, Recording), NetworkError> {
     let output = Output::open(&arguments.output, None, 0, interrupt)?;
     if arguments.json && output.shares_stdout() {
         return Err(NetworkError::JsonAmongBytes);
     }
+    let kept = ("--output", arguments.output.as_path());
+    let recording = Recording::begin(machine, None, Some(kept), interrupt)?;
     let mut arriving = Arriving {
         xxh3: Xxh3::new(),
         // What cannot be read back is hashed as it arrives.
@@ -45,7 +53,14 @@ fn keep(arguments: &RecvArguments, machine: &Machine, interrupt: &Interrupt) -> 
     };
     let mut receiving = Receiving::new(arguments.listen, &mut arriving);
     let progress = Progress::begin("receiving", None);
-    let done = run("recv", machine, &mut receiving, progress.counter(), interrupt);
+    let done = run(
+        "recv",
+        machine,
+        &mut receiving,
+        &recording,
+        progress.counter(),
+        interrupt,
+    );
     drop(progress);
     let (bytes, peer) = (
         receiving.received(),
@@ -66,7 +81,7 @@ fn keep(arguments: &RecvArguments, machine: &Machine, interrupt: &Interrupt) -> 
     let to_stderr = output.shares_stdout();
     output.commit()?;
     let sha256 = sha256.to_string();
-    Ok(Kept {
+    let kept = Kept {
         to_stderr,
         ..Kept::new(
             arguments,
@@ -77,7 +92,8 @@ fn keep(arguments: &RecvArguments, machine: &Machine, interrupt: &Interrupt) -> 
             &sha256,
             arrived.xxh3,
         )
-    })
+    };
+    Ok((kept, recording))
 }
 
 /// Where the bytes go.

@@ -9,6 +9,7 @@ use pagewire::live::{Outcome, Sending};
 use serde::Serialize;
 
 use super::place::run;
+use super::recording::Recording;
 use super::{NetworkError, unless_interrupted};
 use crate::arguments::{Machine, NetworkSend, SendArguments};
 use crate::counts::Counts;
@@ -25,26 +26,29 @@ pub(crate) fn send(
     sending: &NetworkSend,
     interrupt: &Interrupt,
 ) -> Result<(), NetworkError> {
-    let sent = unless_interrupted(carry(arguments, sending, interrupt), interrupt)?;
-    report::print(&sent, &sent, arguments.json, false).map_err(NetworkError::Print)
+    let (sent, recording) = unless_interrupted(carry(arguments, sending, interrupt), interrupt)?;
+    report::print(&sent, &sent, arguments.json, false).map_err(NetworkError::Print)?;
+    recording.finish()
 }
 
 fn carry(
     arguments: &SendArguments,
     sending: &NetworkSend,
     interrupt: &Interrupt,
-) -> Result<Sent, NetworkError> {
+) -> Result<(Sent, Recording), NetworkError> {
     let input = Input::open(&arguments.file)?;
     let path = || input.path.display().to_string();
     let unreadable = |cause| NetworkError::Unreadable { path: path(), cause };
     let declared = input.declared_len();
     let file = input.file.try_clone().map_err(unreadable)?;
+    let recording = Recording::begin(&sending.machine, Some(&input.before), None, interrupt)?;
     let mut application = Sending::new(sending.to, file, declared, arguments.mode.into());
     let progress = Progress::begin("sending", Some(declared));
     let done = run(
         "send",
         &sending.machine,
         &mut application,
+        &recording,
         progress.counter(),
         interrupt,
     );
@@ -59,13 +63,8 @@ fn carry(
         (Err(error), _) => return Err(error),
     };
     let (_, sha256) = hash_with_bar("hashing", &input.file, declared, true, interrupt).map_err(unreadable)?;
-    Ok(Sent::new(
-        &input,
-        sending,
-        arguments,
-        &outcome,
-        sha256.map(|sum| sum.to_string()),
-    ))
+    let sha256 = sha256.map(|sum| sum.to_string());
+    Ok((Sent::new(&input, sending, arguments, &outcome, sha256), recording))
 }
 
 /// A file that was sent and what it cost: `--json` prints it, [`Display`] tells it in words. Names and meanings are a
@@ -103,7 +102,7 @@ impl Sent {
         outcome: &Outcome,
         sha256: Option<String>,
     ) -> Self {
-        let Machine { place, settings } = &sending.machine;
+        let Machine { place, settings, .. } = &sending.machine;
         let bytes = input.declared_len();
         let gigabytes = bytes as f64 / 1e9;
         Self {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::NetworkError;
 use super::place::run;
+use super::recording::Recording;
 use crate::arguments::{Machine, ServeArguments, unguessable};
 use crate::counts::Counts;
 use crate::interrupt::Interrupt;
@@ -35,6 +36,8 @@ pub(crate) fn serve(
     let root = Root::open(&arguments.folder, arguments.symlinks())?;
     let files = Files::new(root, arguments.listing, most_files());
     let log = arguments.log.as_deref().map(log_at).transpose()?;
+    let kept = arguments.log.as_deref().map(|log| ("--log", log));
+    let recording = Recording::begin(machine, None, kept, interrupt)?;
     let limits = arguments.limits();
     let mut serving = Serving::new(
         arguments.port,
@@ -47,9 +50,17 @@ pub(crate) fn serve(
     // The signal is the server's, which ends in its own time: the machine goes on until then.
     let machine_goes_on = Interrupt::default();
     let nobody_counts = AtomicU64::new(0);
-    let outcome = run("serve", machine, &mut serving, &nobody_counts, &machine_goes_on)?;
+    let outcome = run(
+        "serve",
+        machine,
+        &mut serving,
+        &recording,
+        &nobody_counts,
+        &machine_goes_on,
+    )?;
     let report = Report::new(arguments, machine, &serving.served(), &outcome);
-    report::print(&report, &report, arguments.json, false).map_err(NetworkError::Print)
+    report::print(&report, &report, arguments.json, false).map_err(NetworkError::Print)?;
+    recording.finish()
 }
 
 fn log_at(path: &Path) -> Result<Log, NetworkError> {

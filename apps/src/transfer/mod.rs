@@ -68,6 +68,9 @@ pub enum SanitizerLevel {
     Full,
 }
 
+/// How long a frame travels on an impaired wire.
+pub const LATENCY: Duration = Duration::from_micros(50);
+
 /// What goes wrong on the wire, each as a probability for one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Impairments {
@@ -87,6 +90,26 @@ impl Impairments {
     /// Whether the wire is perfect.
     pub fn is_none(&self) -> bool {
         self.loss == 0.0 && self.duplicate == 0.0 && self.reorder == 0.0 && self.corrupt == 0.0
+    }
+
+    /// What a cable does to its frames. A wire with faults has a length, too: [`LATENCY`].
+    pub fn faults(&self) -> WireFaults {
+        let Self {
+            loss,
+            duplicate,
+            reorder,
+            corrupt,
+            seed,
+        } = *self;
+        let latency = if self.is_none() { Duration::ZERO } else { LATENCY };
+        WireFaults {
+            loss,
+            duplicate,
+            reorder,
+            corrupt,
+            seed,
+            latency,
+        }
     }
 }
 
@@ -278,7 +301,7 @@ fn run_on<F: Family>(
         .take()
         .map(|file| PcapTap::new(Box::new(BufWriter::new(file))));
     let tap = tap.transpose().map_err(TransferError::Pcap)?;
-    let faults = plan.wire_faults();
+    let faults = plan.impairments.faults();
     pagewire_emu::connect(&devices[0], &devices[1], &faults, &faults, tap.as_ref());
     let [sending, receiving] = devices.clone();
     let start = Instant::ZERO;
@@ -332,34 +355,6 @@ fn run_on<F: Family>(
 
 /// What is said where the device found pages of the file gone.
 const TRUNCATED: &str = "it was truncated by another process while the device read it: send it again";
-
-/// How long a frame travels on an impaired wire.
-const LATENCY: Duration = Duration::from_micros(50);
-
-impl Plan {
-    fn wire_faults(&self) -> WireFaults {
-        let Impairments {
-            loss,
-            duplicate,
-            reorder,
-            corrupt,
-            seed,
-        } = self.impairments;
-        let latency = if self.impairments.is_none() {
-            Duration::ZERO
-        } else {
-            LATENCY
-        };
-        WireFaults {
-            loss,
-            duplicate,
-            reorder,
-            corrupt,
-            seed,
-            latency,
-        }
-    }
-}
 
 fn on_two_threads<F: Family>(
     sender: &mut Sender<F>,

@@ -48,6 +48,35 @@ fn a_missing_file_is_noticed_before_the_nic_is() {
 }
 
 #[test]
+fn a_capture_that_cannot_be_made_is_told_by_every_command_before_there_is_a_cable() {
+    let place = Place::new();
+    let file = place.file("file", &pattern(10));
+    let at = |name: &str| place.at(name).to_str().unwrap().to_owned();
+    let (file, folder, output, log) = (file.to_str().unwrap(), at("."), at("output"), at("log"));
+    // A name that no interface can have: whoever got so far would say that.
+    let cable = ["--cable", "tap:no/name", "--ip", "10.0.0.1/24"];
+    let send = ["send", file, "--to", "10.0.0.2:5001"];
+    let recv = ["recv", "--listen", "5001", "--output", &output];
+    let serve = ["serve", &folder, "--log", &log];
+    let ping = ["ping", "10.0.0.2"];
+    let nowhere = at("none/wire.pcap");
+    for (words, capture, told) in [
+        (&send[..], &nowhere, "mkdir -p"),
+        (&recv, &nowhere, "mkdir -p"),
+        (&serve, &nowhere, "mkdir -p"),
+        (&ping, &nowhere, "mkdir -p"),
+        (&send, &file.to_owned(), "is the file that is sent"),
+        (&recv, &output, "both --output and --pcap"),
+        (&serve, &log, "both --log and --pcap"),
+        (&ping, &folder, "is a folder"),
+    ] {
+        let said = refused_soon(&[words, &cable, &["--pcap", capture]].concat());
+        assert!(said.contains(told), "{words:?}: {said}");
+    }
+    assert_eq!(std::fs::read(file).unwrap(), pattern(10));
+}
+
+#[test]
 fn without_a_running_pagewire_there_are_no_counters() {
     let told = refused_soon(&["stats", "fffe:fe:1f.7"]);
     assert!(told.contains("no running pagewire drives fffe:fe:1f.7"), "{told}");
@@ -72,6 +101,19 @@ fn what_does_not_go_together_is_told_with_what_would() {
             "names are not looked up",
         ),
         (&["ping", "10.0.0.2", "--nic", NOBODY], "--ip"),
+        (
+            &[
+                "ping",
+                "10.0.0.2",
+                "--nic",
+                NOBODY,
+                "--ip",
+                "10.0.0.1/24",
+                "--pcap",
+                "x",
+            ],
+            "--pcap: this is for the wire of an emulated NIC",
+        ),
         (
             &["ping", "10.0.0.2", "--nic", NOBODY, "--vlan", "4095"],
             "1 to 4094",

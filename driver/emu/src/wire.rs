@@ -16,6 +16,7 @@
 //! single frames. Everything that delays, counts bits or flips them does so.
 
 use std::fmt::Debug;
+use std::ops::Add;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -233,7 +234,7 @@ pub trait Cable: Send + Sync + Debug {
     /// When the earliest delayed frame is due.
     fn next_event(&self) -> Option<Duration>;
 
-    /// What has happened on this direction of the cable so far.
+    /// What has happened so far on this direction of the cable; on both, where one object is both.
     fn counters(&self) -> WireCounters;
 }
 
@@ -265,4 +266,25 @@ pub struct WireCounters {
     pub queue_full: u64,
     /// Frames on their way now.
     pub in_flight: u64,
+}
+
+impl Add for WireCounters {
+    type Output = Self;
+
+    /// Those of two ways.
+    fn add(self, other: Self) -> Self {
+        Self {
+            frames: self.frames + other.frames,
+            bytes: self.bytes + other.bytes,
+            delivered: self.delivered + other.delivered,
+            refused: self.refused + other.refused,
+            no_buffer: self.no_buffer + other.no_buffer,
+            lost: self.lost + other.lost,
+            duplicated: self.duplicated + other.duplicated,
+            reordered: self.reordered + other.reordered,
+            corrupted: self.corrupted + other.corrupted,
+            queue_full: self.queue_full + other.queue_full,
+            in_flight: self.in_flight + other.in_flight,
+        }
+    }
 }

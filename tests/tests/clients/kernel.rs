@@ -93,7 +93,9 @@ pub(crate) fn lost_frames_are_made_good_both_ways() {
         };
         let outcome = send(Model::Ixgbe, v4(KERNEL), 4 << 20, &wire);
         assert!(outcome.counters.stack.retransmitted_bytes > 0, "nothing was lost");
-        receive(Model::Ixgbe, v4(OURS), 4 << 20, &wire);
+        assert!(outcome.counters.wire.lost > 0, "{outcome:?}");
+        let outcome = receive(Model::Ixgbe, v4(OURS), 4 << 20, &wire);
+        assert!(outcome.counters.wire.lost > 0, "{outcome:?}");
     }
 }
 

@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pagewire::live::{self, Application, LiveError, Observer, OnCable, Outcome, Settings, Waiting};
 use pagewire::transfer::Sink;
 use pagewire_emu::Model;
-use pagewire_emu::cable::Impairments;
+use pagewire_emu::cable::{Impairments, PcapTap};
 use pagewire_stack::{IpCidr, StackConfig};
 
 use crate::network::{Network, OURS, v4, v6};
@@ -26,7 +26,19 @@ pub(crate) fn run<A: Application>(
     wire: &Impairments,
     application: &mut A,
 ) -> Result<Outcome, LiveError> {
-    let machine = OnCable::new(model, [2, 0, 0, 0, 7, 2], network.attachment.clone(), wire);
+    run_recorded(model, network, wire, None, application)
+}
+
+/// The same, with its frames written down.
+pub(crate) fn run_recorded<A: Application>(
+    model: Model,
+    network: &Network,
+    wire: &Impairments,
+    tap: Option<Arc<PcapTap>>,
+    application: &mut A,
+) -> Result<Outcome, LiveError> {
+    let mac = [2, 0, 0, 0, 7, 2];
+    let machine = OnCable::new(model, mac, network.attachment.clone(), wire, tap);
     let outcome = within_limit(|stop| {
         live::run_on_cable(
             &machine,

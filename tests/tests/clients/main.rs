@@ -9,6 +9,7 @@
 
 mod abuse;
 mod browsers;
+mod captures;
 mod conditions;
 mod kernel;
 mod machine;
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
         a_packet_socket_carries_both_ways,
         packets_that_found_no_slot_are_in_what_the_machine_has_counted,
         a_file_cut_short_under_way_never_arrives_whole,
+    },
+    captures::{
+        a_capture_has_the_whole_conversation_both_ways_and_for_every_nic,
+        a_capture_on_a_cable_with_loss_has_what_was_lost_too,
     },
     ring::{
         segments_of_64_kib_and_frames_pass_both_ways_in_order_round_both_rings,

@@ -28,6 +28,8 @@ type Output = PcapWriter<BufWriter<Box<dyn Write + Send>>>;
 pub struct PcapTap(Mutex<State>);
 
 struct State {
+    /// What the times of calls count from, since 1970.
+    epoch: Duration,
     /// Gone after an error and after [`PcapTap::finish`].
     output: Option<Output>,
     error: Option<io::Error>,
@@ -66,12 +68,19 @@ impl PcapTap {
         let output = BufWriter::with_capacity(256 << 10, writer);
         let output = PcapWriter::with_header(output, header).map_err(into_io)?;
         let state = State {
+            epoch: Duration::ZERO,
             output: Some(output),
             error: None,
             frames: 0,
             scratch: Vec::new(),
         };
         Ok(Arc::new(Self(Mutex::new(state))))
+    }
+
+    /// From here on, times count from `epoch` after the beginning of 1970: captures on other machines, and of the kernel,
+    /// have theirs from there.
+    pub fn count_from(&self, epoch: Duration) {
+        self.0.lock().epoch = epoch;
     }
 
     /// How many frames have been recorded.
@@ -111,6 +120,7 @@ impl Recorder<'_> {
     /// Records a frame. An error is kept for [`PcapTap::finish`]; nothing is recorded after it.
     pub(super) fn record(&mut self, frame: &WireFrame<'_>) {
         let State {
+            epoch,
             output,
             error,
             frames,
@@ -127,7 +137,7 @@ impl Recorder<'_> {
         }
         let len = u32::try_from(scratch.len()).unwrap_or(u32::MAX);
         let shown = &scratch[..scratch.len().min(SNAPLEN as usize)];
-        match writer.write_packet(&PcapPacket::new(self.now, len, shown)) {
+        match writer.write_packet(&PcapPacket::new(*epoch + self.now, len, shown)) {
             Ok(_) => *frames += 1,
             Err(reason) => {
                 *error = Some(into_io(reason));

@@ -188,8 +188,8 @@ impl Cable for KernelCable {
             .min()
     }
 
-    /// Of the way out.
+    /// Of both ways.
     fn counters(&self) -> WireCounters {
-        self.out.counters()
+        self.out.counters() + self.back.counters()
     }
 }

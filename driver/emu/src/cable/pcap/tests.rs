@@ -133,6 +133,28 @@ fn both_directions_are_recorded_with_their_time_in_nanoseconds() {
 }
 
 #[test]
+fn times_count_from_the_moment_that_was_told() {
+    let disk = Disk::new(usize::MAX);
+    let tap = PcapTap::new(Box::new(disk.clone())).expect("a tap");
+    tap.count_from(Duration::from_secs(784_111_777));
+    let cable = lay(
+        TestPort::new(),
+        &Impairments::none(),
+        Way::Forth,
+        Some(tap.clone()),
+    );
+    cable.carry(Duration::from_nanos(5), &mut |inlet| {
+        let _ = inlet.deliver(&WireFrame::single(&numbered(0), Checksums::Inserted));
+    });
+    tap.finish().expect("a whole file");
+    let times: Vec<_> = packets(&disk.bytes.lock())
+        .into_iter()
+        .map(|(time, _)| time)
+        .collect();
+    assert_eq!(times, [Duration::new(784_111_777, 5)]);
+}
+
+#[test]
 fn a_whole_segment_is_recorded_with_its_checksums_filled_in() {
     let disk = Disk::new(usize::MAX);
     let tap = PcapTap::new(Box::new(disk.clone())).expect("a tap");
