@@ -18,7 +18,8 @@ pub struct Representation {
 }
 
 impl Representation {
-    /// A file of `len` bytes that was written to at `modified`, as it is seen at `now`.
+    /// A file of `len` bytes that was written to at `modified`, as it is seen at `now`. No file is longer than [`i64::MAX`] bytes:
+    /// answers reckon with some more.
     #[must_use]
     pub fn new(len: u64, content_type: &'static str, modified: SystemTime, now: SystemTime) -> Self {
         let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
