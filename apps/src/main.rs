@@ -6,7 +6,6 @@
 
 mod admin;
 mod arguments;
-#[cfg(feature = "bench")]
 mod bench;
 mod capture;
 mod counts;
@@ -98,7 +97,6 @@ fn dispatch(arguments: Arguments) -> u8 {
             }),
             Err(complaint) => complain_with(WRONG_USAGE, &complaint),
         },
-        #[cfg(feature = "bench")]
         Command::Bench(arguments) => {
             bench::enter_own_networks();
             until_interrupted(|interrupt| conclude(bench::run(&arguments, interrupt), interrupt))

@@ -84,15 +84,7 @@ fn every_option_that_is_told_of_exists() {
         .collect();
     // Of cargo, which runs the command; of clap, which adds it to every command; of prlimit and Docker.
     let others = [
-        "release",
-        "test",
-        "no-default-features",
-        "help",
-        "version",
-        "memlock",
-        "pid",
-        "device",
-        "ulimit",
+        "release", "test", "help", "version", "memlock", "pid", "device", "ulimit",
     ];
     let mut count = 0;
     for chapter in [

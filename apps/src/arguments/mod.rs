@@ -2,7 +2,6 @@
 //! file of its own.
 
 mod admin;
-#[cfg(feature = "bench")]
 mod bench;
 mod machine;
 mod network;
@@ -16,7 +15,6 @@ use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use admin::{BindArguments, DoctorArguments, ListArguments, UnbindArguments};
-#[cfg(feature = "bench")]
 pub(crate) use bench::BenchArguments;
 pub(crate) use machine::{Cable, Machine, NicChoice, Place};
 pub(crate) use random::seed as unguessable;
@@ -51,7 +49,7 @@ Exit codes:
 
 /// A user-space network stack: file pages go straight into a NIC's descriptors.
 #[derive(Debug, Parser)]
-#[command(name = "pagewire", version, after_help = examples(), max_term_width = 110)]
+#[command(name = "pagewire", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Arguments {
     /// Say more on stderr (-v progress of the parts, -vv details, -vvv everything); PAGEWIRE_LOG=FILTER is finer
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -59,13 +57,6 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// The end of the help: the examples of what was built in.
-fn examples() -> String {
-    let is_there = |line: &&str| cfg!(feature = "bench") || !line.contains("pagewire bench");
-    let lines: Vec<&str> = EXAMPLES.lines().filter(is_there).collect();
-    lines.join("\n")
 }
 
 /// The commands.
@@ -87,7 +78,6 @@ pub(crate) enum Command {
     #[command(after_help = slot::PING_EXAMPLES)]
     Ping(PingArguments),
 
-    #[cfg(feature = "bench")]
     /// Measure every way to send a file, the kernel's and ours, in one run
     #[command(after_help = bench::EXAMPLES)]
     Bench(BenchArguments),
@@ -137,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_no_command_that_was_not_built_in() {
+    fn the_help_names_no_command_that_is_not_there() {
         let mut command = Arguments::command();
         command.build();
         let help = command.render_long_help().to_string();

@@ -2,7 +2,6 @@
 
 mod admin;
 mod bad_input;
-#[cfg(feature = "bench")]
 mod bench;
 mod changed_files;
 mod driving;

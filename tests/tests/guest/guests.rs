@@ -6,11 +6,33 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use libtest_mimic::Failed;
 use pagewire_guest::boot::Step;
 use pagewire_guest::packages::Kernel;
 use pagewire_guest::{GuestError, Report, Setup, boot};
 
-use crate::STEPS;
+/// The steps that a guest with a card under test goes through, in this order.
+pub(crate) const STEPS: [&str; 19] = [
+    "boots",
+    "probes",
+    "pings",
+    "sends",
+    "sends_ipv6",
+    "receives",
+    "receives_ipv6",
+    "sends_with_loss",
+    "receives_with_loss",
+    "page_cache",
+    "waits",
+    "killed",
+    "unprivileged",
+    "link",
+    "extras",
+    "bad_input",
+    "removed",
+    "no_faults",
+    "planted_faults",
+];
 
 /// The longest that a step may take, in seconds, unless it says otherwise.
 const LIMIT: u32 = 30;
@@ -56,22 +78,27 @@ impl Guest {
     }
 
     /// What the guest has shown, or nothing where it cannot run here and need not.
-    pub(crate) fn report(&self) -> Option<&Report> {
+    ///
+    /// # Errors
+    /// It did not boot.
+    pub(crate) fn report(&self) -> Result<Option<&Report>, Failed> {
         match self.outcome.get_or_init(|| run(&(self.setup)())) {
-            Ok(report) => Some(report),
+            Ok(report) => Ok(Some(report)),
             Err(GuestError::Unavailable(why)) => {
                 skip(why);
-                None
+                Ok(None)
             }
-            Err(error) => panic!("no guest: {error}"),
+            Err(error) => Err(format!("no guest: {error}").into()),
         }
     }
 
-    /// Fails the test that asks, if the step did not go well.
-    pub(crate) fn check(&self, step: &str) {
-        if let Some(Err(why)) = self.report().map(|report| report.check(step)) {
-            panic!("{why}");
-        }
+    /// Whether the step went well.
+    ///
+    /// # Errors
+    /// It did not, or the guest never got there.
+    pub(crate) fn check(&self, step: &str) -> Result<(), Failed> {
+        let shown = self.report()?.map_or(Ok(()), |report| report.check(step));
+        shown.map_err(Failed::from)
     }
 }
 

@@ -9,88 +9,71 @@
 mod captures;
 mod guests;
 
-/// What went over the wire in all steps of a guest.
-mod captures_are_clean {
-    use crate::captures::{inspect, is_tshark_there};
-    use crate::guests::{E1000, E1000E, Guest, skip};
+use std::process::ExitCode;
 
-    fn inspect_all(guest: &Guest) {
-        if !is_tshark_there() {
-            return skip("there is no `tshark` on this machine");
-        }
-        for capture in guest.report().into_iter().flat_map(|report| report.captures()) {
-            inspect(&capture);
-        }
-    }
+use libtest_mimic::{Arguments, Failed, Trial};
 
-    #[test]
-    fn e1000() {
-        inspect_all(&E1000);
-    }
+use captures::{inspect, is_tshark_there};
+use guests::{E1000, E1000E, Guest, LINUX_DRIVES, NO_IOMMU, NO_REMAPPING, STEPS, skip};
 
-    #[test]
-    fn e1000e() {
-        inspect_all(&E1000E);
-    }
+/// How many guests run at once unless the command line says otherwise: a step that sleeps leaves the cores to the others.
+const AT_ONCE: usize = 3;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    libtest_mimic::run(&arguments, trials()).exit_code()
 }
 
-/// Machines on which nothing can be driven.
-mod without {
-    use crate::guests::{NO_IOMMU, NO_REMAPPING};
-
-    #[test]
-    fn an_iommu() {
-        NO_IOMMU.check("no_iommu");
-    }
-
-    #[test]
-    fn interrupt_remapping() {
-        NO_REMAPPING.check("no_remapping");
-    }
-}
-
-/// A card that Linux's own driver has.
-mod linux_drives {
-    use crate::guests::LINUX_DRIVES;
-
-    #[test]
-    fn the_nic_of_the_default_route() {
-        LINUX_DRIVES.check("default_route");
-    }
-
-    /// What a gigabyte costs; docs/guests.md has the table.
-    #[test]
-    fn for_the_numbers() {
-        LINUX_DRIVES.check("numbers");
-        if let Some(report) = LINUX_DRIVES.report() {
-            let table = report.text("numbers.md");
-            assert_eq!(table.lines().count(), 2, "{table}");
-            println!("{table}");
-        }
-    }
-}
-
-/// A test for each step on each NIC. libtest takes them by name, so two guests run beside each other.
-macro_rules! steps {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name {
-            #[test]
-            fn e1000() {
-                crate::guests::E1000.check(stringify!($name));
-            }
-
-            #[test]
-            fn e1000e() {
-                crate::guests::E1000E.check(stringify!($name));
-            }
-        })*
-
-        /// The steps that a guest goes through, in this order.
-        const STEPS: &[&str] = &[$(stringify!($name)),*];
+/// The tests in the order in which they are begun: those that boot a guest first.
+fn trials() -> Vec<Trial> {
+    let cards = [("e1000", &E1000), ("e1000e", &E1000E)];
+    let step = |name: &'static str| {
+        cards.map(|(card, guest)| Trial::test(format!("{name}::{card}"), move || guest.check(name)))
     };
+    let captures = cards.map(|(card, guest)| {
+        Trial::test(format!("captures_are_clean::{card}"), move || {
+            captures_are_clean(guest)
+        })
+    });
+    let (first, others) = STEPS.split_first().expect("a guest has steps");
+    let mut trials = Vec::from(step(first));
+    trials.extend([
+        // A card that Linux's own driver has.
+        Trial::test("linux_drives::the_nic_of_the_default_route", || {
+            LINUX_DRIVES.check("default_route")
+        }),
+        Trial::test("linux_drives::for_the_numbers", numbers_are_told),
+        // Machines on which nothing can be driven.
+        Trial::test("without::an_iommu", || NO_IOMMU.check("no_iommu")),
+        Trial::test("without::interrupt_remapping", || {
+            NO_REMAPPING.check("no_remapping")
+        }),
+    ]);
+    trials.extend(others.iter().flat_map(|name| step(name)));
+    trials.extend(captures);
+    trials
 }
 
-steps! {
-    boots, probes, pings, sends, sends_ipv6, receives, receives_ipv6, sends_with_loss, receives_with_loss, page_cache,
-    waits, killed, unprivileged, link, extras, bad_input, removed, no_faults, planted_faults,
+/// What went over the wire in all steps of a guest.
+fn captures_are_clean(guest: &Guest) -> Result<(), Failed> {
+    if !is_tshark_there() {
+        skip("there is no `tshark` on this machine");
+        return Ok(());
+    }
+    for capture in guest.report()?.into_iter().flat_map(|report| report.captures()) {
+        inspect(&capture);
+    }
+    Ok(())
+}
+
+/// What a gigabyte costs; docs/guests.md has the table.
+fn numbers_are_told() -> Result<(), Failed> {
+    LINUX_DRIVES.check("numbers")?;
+    if let Some(report) = LINUX_DRIVES.report()? {
+        let table = report.text("numbers.md");
+        assert_eq!(table.lines().count(), 2, "{table}");
+        println!("{table}");
+    }
+    Ok(())
 }

@@ -1,16 +1,24 @@
-//! Our own programs, linked statically: the guest has no libraries.
+//! Our own programs as they are released, but linked statically: the guest has no libraries.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::{GuestError, run, workspace};
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// What lies in the guest's `/bin`: the package, and the program's name.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("pagewire", "pagewire"),
+    ("pagewire-far-end", "far-end"),
+    ("pagewire-bus", "vfio-probe"),
+];
 
-/// What is built, and lies in the guest's `/bin` under its own name.
-const PROGRAMS: [&str; 3] = ["pagewire", "far-end", "vfio-probe"];
+/// What the last step of each build is told, and no other: so a release build that is there already is all but that step.
+const LAST_STEP: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "strip=symbols"];
 
 /// Builds the programs, once a process, and returns their files.
 ///
@@ -19,29 +27,42 @@ const PROGRAMS: [&str; 3] = ["pagewire", "far-end", "vfio-probe"];
 pub fn build() -> Result<Vec<PathBuf>, GuestError> {
     static BUILT: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
-        // A folder of its own: these flags would throw out everything else that is built.
-        let folder = workspace().join("target/guest-programs");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command
-            .current_dir(workspace())
-            .args(["build", "--quiet", "--profile", "guest", "--target", TARGET])
-            .args(["-p", "pagewire", "-p", "pagewire-bus", "-p", "pagewire-far-end"])
-            // No guest measures the kernel's ways to send.
-            .arg("--no-default-features")
-            .arg("--target-dir")
-            .arg(&folder)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", "-C target-feature=+crt-static -D warnings");
-        for program in PROGRAMS {
-            command.args(["--bin", program]);
-        }
-        run(&mut command).map_err(|error| error.to_string())?;
-        let built = folder.join(TARGET).join("guest");
-        Ok(PROGRAMS.map(|program| built.join(program)).into())
+        let built: Result<_, GuestError> = PROGRAMS.into_iter().map(build_one).collect();
+        built.map_err(|error| error.to_string())
     });
     built.clone().map_err(|told| GuestError::Program {
-        program: "cargo build".into(),
+        program: "cargo rustc".into(),
         told,
     })
+}
+
+fn build_one((package, name): (&str, &str)) -> Result<PathBuf, GuestError> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let told = run(Command::new(cargo)
+        .current_dir(workspace())
+        .args([
+            "rustc",
+            "--quiet",
+            "--release",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(["-p", package, "--bin", name, "--"])
+        .args(LAST_STEP))?;
+    // Cargo puts it where the next ordinary build of the same name goes.
+    let kept = workspace().join("target/guest-programs").join(name);
+    fs::create_dir_all(kept.with_file_name("")).map_err(GuestError::file(&kept))?;
+    let built = executable(&told).ok_or_else(|| GuestError::Program {
+        program: "cargo rustc".into(),
+        told: format!("it does not say where `{name}` is"),
+    })?;
+    fs::copy(&built, &kept).map_err(GuestError::file(&built))?;
+    Ok(kept)
+}
+
+/// The file that a build has made, by what cargo says of it, a line of JSON for each thing made.
+fn executable(told: &[u8]) -> Option<PathBuf> {
+    let lines = told.split(|byte| *byte == b'\n');
+    let messages = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let mut files = messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
+    files.next()
 }
