@@ -204,9 +204,14 @@ impl Running {
 /// Runs a shell script as somebody who is not root, with `$PAGEWIRE` as the command; `place` is made accessible.
 pub(crate) fn as_nobody(place: &Place, script: &str) -> std::process::Output {
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).expect("permissions");
-    // The build's own folder may be closed to others.
+    // The build's own folder may be closed to others. The copy is a child's work: a file that this process has open for writing is
+    // inherited by whatever another test starts meanwhile, and cannot be run until that has let go of it ("text file busy").
     let binary = place.at("pagewire-for-nobody");
-    fs::copy(env!("CARGO_BIN_EXE_pagewire"), &binary).expect("a copy");
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_pagewire"))
+        .arg(&binary)
+        .status();
+    assert!(copied.expect("cp").success(), "a copy");
     let mut command = Command::new("sh");
     command
         .args(["-c", script])
