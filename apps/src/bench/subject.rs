@@ -182,9 +182,8 @@ impl Subject {
                 resident()
             }
             Cache::Cold => {
-                drop_cache(&self.file, self.bytes)
+                let share = drop_cache(&self.file, self.bytes)
                     .map_err(|cause| format!("its pages cannot be dropped: {cause}"))?;
-                let share = resident()?;
                 if share > FORGOTTEN {
                     return Err(format!(
                         "{:.0} % of it stay in memory: its file system has no disk, or others use it (TMPDIR=FOLDER names \

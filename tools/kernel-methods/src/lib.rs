@@ -8,6 +8,7 @@
 //!
 //! Copies and system calls are counted where they are made: `send` has a file for each family of methods.
 
+mod deferred;
 mod ends;
 mod mapped;
 mod measure;
