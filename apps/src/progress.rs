@@ -16,6 +16,9 @@ const LAYOUT: &str = "{msg} {wide_bar} {percent:>3} %  {decimal_bytes} of {decim
 /// Where nobody knows how much will come.
 const LAYOUT_ENDLESS: &str = "{msg} {spinner}  {decimal_bytes}  {decimal_bytes_per_sec}";
 
+/// Of work that is counted by the time it is expected to take.
+const LAYOUT_WORK: &str = "{msg} {wide_bar} {percent:>3} %  {eta} left";
+
 /// A bar that goes when it is dropped.
 pub(crate) struct Progress {
     done: Arc<AtomicU64>,
@@ -26,12 +29,28 @@ impl Progress {
     /// Shows `length` bytes under a word such as "sending", if there is a terminal to show it on. Without a length it
     /// shows how many there are by now.
     pub(crate) fn begin(doing: &'static str, length: Option<u64>) -> Self {
+        let layout = if length.is_some() { LAYOUT } else { LAYOUT_ENDLESS };
+        Self::with(layout, doing, length)
+    }
+
+    /// Shows how much is done of work that is expected to take so long, and how long the rest takes at the pace so far.
+    pub(crate) fn of_work(doing: &'static str, expected: Duration) -> Self {
+        Self::with(LAYOUT_WORK, doing, Some(expected.as_micros() as u64))
+    }
+
+    fn with(layout: &'static str, doing: &'static str, length: Option<u64>) -> Self {
         let done = Arc::new(AtomicU64::new(0));
         let ticker = stderr()
             .is_terminal()
-            .then(|| start_ticker(doing, length, &done))
+            .then(|| start_ticker(layout, doing, length, &done))
             .flatten();
         Self { done, ticker }
+    }
+
+    /// So much more of the expected work is done.
+    pub(crate) fn add(&self, expected: Duration) {
+        self.done
+            .fetch_add(expected.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// The number that the work stores its progress in.
@@ -51,13 +70,13 @@ impl Drop for Progress {
 }
 
 fn start_ticker(
+    layout: &'static str,
     doing: &'static str,
     length: Option<u64>,
     done: &Arc<AtomicU64>,
 ) -> Option<(Arc<AtomicBool>, JoinHandle<()>)> {
     let end = Arc::new(AtomicBool::new(false));
     let (done, until) = (Arc::clone(done), Arc::clone(&end));
-    let layout = if length.is_some() { LAYOUT } else { LAYOUT_ENDLESS };
     let style = ProgressStyle::with_template(layout).ok()?.progress_chars("=> ");
     let ticker = thread::Builder::new().name("progress".into()).spawn(move || {
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
@@ -79,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_layouts_are_ones_that_indicatif_understands() {
-        for layout in [LAYOUT, LAYOUT_ENDLESS] {
+        for layout in [LAYOUT, LAYOUT_ENDLESS, LAYOUT_WORK] {
             assert!(ProgressStyle::with_template(layout).is_ok());
         }
     }
@@ -87,7 +106,7 @@ mod tests {
     #[test]
     fn a_ticker_ends_when_the_bar_is_dropped() {
         let done = Arc::new(AtomicU64::new(5));
-        let ticker = start_ticker("testing", Some(10), &done);
+        let ticker = start_ticker(LAYOUT, "testing", Some(10), &done);
         assert!(ticker.is_some());
         let progress = Progress { done, ticker };
         assert_eq!(progress.counter().load(Ordering::Relaxed), 5);

@@ -11,7 +11,7 @@ use crate::bench::{Cache, Choice, Path, Way};
 /// The end of its help.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  pagewire bench                                every way to send, files of 4 KiB to 1 GiB; some minutes
+  pagewire bench                                every way to send, files of 4 KiB to 1 GiB; 20 minutes or so
   pagewire bench --quick                        one length, warm, a blocking receiver; under a minute
   pagewire bench big.iso --quick                the same with a file of yours
   pagewire bench --html report.html             tables, plots, and how each method works

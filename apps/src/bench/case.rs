@@ -116,9 +116,9 @@ impl Case {
 
     /// Which of them is measured how often before another one's turn comes: short transfers are over before a clock has
     /// said much.
-    pub(crate) fn repeats(&self) -> u64 {
+    pub(crate) fn repeats(&self) -> u32 {
         const ENOUGH: u64 = 4 << 20;
-        (ENOUGH / self.bytes.max(1)).clamp(1, 8)
+        (ENOUGH / self.bytes.max(1)).clamp(1, 8) as u32
     }
 }
 

@@ -1,6 +1,7 @@
 //! `pagewire bench`: the same file, sent in every way there is, in one interleaved run.
 //!
 //! 1. The file, or one that is made, is brought to each length that is asked for ([`subject`]); networks are made ([`paths`]).
+//!    How long it may take ([`estimate`]) is said before that.
 //! 2. The rounds: each case has its turn in each of them ([`course`]), in one order and then in the other, so that a machine that
 //!    grows slower under way is unkind to all alike.
 //! 3. The first turn of a case begins with its proof: what arrives is hashed, and nothing is measured. What cannot be measured
@@ -11,6 +12,7 @@
 mod case;
 mod course;
 mod error;
+mod estimate;
 mod explain;
 mod page;
 mod pair;
@@ -23,7 +25,7 @@ mod subject;
 mod table;
 mod tap;
 
-use std::sync::atomic::Ordering;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::arguments::BenchArguments;
@@ -39,6 +41,7 @@ pub(crate) use error::BenchError;
 
 use case::Case;
 use course::{Course, Missed};
+use estimate::Estimate;
 use paths::Paths;
 use report::{BenchReport, NotAvailable};
 use row::Row;
@@ -51,6 +54,9 @@ const LENGTHS: [u64; 6] = [4 << 10, 64 << 10, 1 << 20, 16 << 20, 256 << 20, subj
 /// What is said of a case whose turn did not come.
 const NO_TIME: &str =
     "a quick run had no time left for it: leave --quick out, or name fewer methods or a shorter --size";
+
+/// What takes longer than this says so ahead.
+const WORTH_A_WORD: Duration = Duration::from_secs(60);
 
 /// What is sent in a quick run, and when nothing more is begun there.
 const QUICK_LENGTH: u64 = 256 << 20;
@@ -100,6 +106,11 @@ fn measure(arguments: &BenchArguments, interrupt: &Interrupt) -> Result<(), Benc
         return Err(BenchError::JsonAmongHtml);
     }
 
+    let estimate = Estimate::of(&cases, arguments.rounds());
+    if !arguments.quick && estimate.time() > WORTH_A_WORD {
+        // Not for the log: it is what everybody who is about to wait should know.
+        let _ = writeln!(io::stderr(), "pagewire: {estimate}");
+    }
     let subjects = lengths.iter().map(|&bytes| origin.subject(bytes, interrupt));
     let subjects: Vec<Subject> = subjects.collect::<Result<_, _>>()?;
     let wanted: Vec<Path> = cases.iter().map(|case| case.path).collect();
@@ -113,6 +124,7 @@ fn measure(arguments: &BenchArguments, interrupt: &Interrupt) -> Result<(), Benc
         subjects,
         runners: cases.into_iter().map(Runner::new).collect(),
         count: arguments.rounds(),
+        expected: estimate.time(),
         deadline: arguments.quick.then(|| began + QUICK_LIMIT),
     };
     rounds.run()?;
@@ -178,20 +190,15 @@ struct Rounds<'a> {
     subjects: Vec<Subject>,
     runners: Vec<Runner>,
     count: u32,
+    expected: Duration,
     deadline: Option<Instant>,
 }
 
 impl Rounds<'_> {
     fn run(&mut self) -> Result<(), BenchError> {
-        let once: u64 = self.runners.iter().map(|runner| runner.case.bytes).sum();
-        let each: u64 = self
-            .runners
-            .iter()
-            .map(|runner| runner.case.bytes * runner.case.repeats())
-            .sum();
         tracing::info!("measuring {}", count(self.runners.len() as u64, "case"));
-        let progress = Progress::begin("measuring", Some(once + each * u64::from(self.count)));
-        let done = |bytes| progress.counter().fetch_add(bytes, Ordering::Relaxed);
+        let progress = Progress::of_work("measuring", self.expected);
+        let done = |case: &Case, runs| progress.add(estimate::of_a_run(case) * runs);
         for round in 0..self.count {
             let mut turns: Vec<&mut Runner> = self.runners.iter_mut().collect();
             if round % 2 == 1 {
@@ -208,7 +215,7 @@ impl Rounds<'_> {
                 }
                 if round == 0 {
                     runner.missed = missed(self.course.prove(case, subject))?.err();
-                    done(case.bytes);
+                    done(&case, 1);
                 }
                 for _ in 0..case.repeats() {
                     if runner.missed.is_some() {
@@ -219,7 +226,7 @@ impl Rounds<'_> {
                         Err(why) => runner.missed = Some(why),
                     }
                 }
-                done(case.bytes * case.repeats());
+                done(&case, case.repeats());
             }
         }
         Ok(())
