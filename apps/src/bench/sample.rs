@@ -69,7 +69,7 @@ impl Sample {
         // The process's clock lags behind its threads' by a tick now and then.
         let parts =
             outcome.sender_cpu_s + outcome.idle_poll_cpu_s + outcome.device_cpu_s + outcome.receiver_cpu_s;
-        let (waited, worked) = counted(cache, mode, outcome.setup_seconds, outcome.setup_cpu_s);
+        let (waited, worked) = counted(cache, mode, outcome.mapping_seconds, outcome.mapping_cpu_s);
         Self {
             bytes,
             seconds: outcome.seconds + waited,
@@ -92,8 +92,8 @@ impl Sample {
     }
 }
 
-/// What counts of the seconds that making ready took, and of the CPU's. Mapping the file is where its pages are read from disk:
-/// when they are not in memory, that time counts.
+/// What counts of the seconds that mapping the file took, and of the CPU's. That is where its pages are read from disk: when they
+/// are not in memory, it counts. The NIC and its memory are there before, as the kernel's are.
 pub(crate) fn counted(cache: Cache, mode: Mode, waited: f64, worked: f64) -> (f64, f64) {
     match (cache, mode) {
         (Cache::Cold, Mode::ZeroCopy) => (waited, worked),

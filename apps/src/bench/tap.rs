@@ -122,7 +122,8 @@ struct Timed<'a> {
     /// Bytes that may be in flight.
     window: usize,
     made: Instant,
-    /// The thread's CPU time before the file was mapped, and what that took.
+    /// When the file was about to be mapped, the thread's CPU time then, and what that took.
+    began: Instant,
     began_cpu: Duration,
     mapping_cpu: Duration,
     start: Option<Start>,
@@ -145,6 +146,7 @@ impl<'a> Timed<'a> {
             tap,
             window,
             made: Instant::now(),
+            began: Instant::now(),
             began_cpu: Duration::ZERO,
             mapping_cpu: Duration::ZERO,
             start: None,
@@ -164,15 +166,16 @@ impl<'a> Timed<'a> {
         let bytes = case.bytes as f64;
         let copied = outcome.counters.stack.payload_bytes_copied as f64;
         let in_flight = (self.window as f64).min(bytes);
-        let (ready, seconds, total) = self.start.as_ref().map_or((0.0, 0.0, 0.0), |start| {
+        let (ready, mapped, seconds, total) = self.start.as_ref().map_or((0.0, 0.0, 0.0, 0.0), |start| {
             (
                 start.at.duration_since(self.made).as_secs_f64(),
+                start.at.duration_since(self.began).as_secs_f64(),
                 received.ended.saturating_duration_since(start.at).as_secs_f64(),
                 received.total.since(start.total).as_secs_f64(),
             )
         });
         let mapping = self.mapping_cpu.as_secs_f64();
-        let (waited, worked) = counted(case.cache, mode, ready, mapping);
+        let (waited, worked) = counted(case.cache, mode, mapped, mapping);
         let sender_cpu = (outcome.cpu_s - mapping).max(0.0);
         // The process's clock lags behind its threads' by a tick now and then.
         let parts = sender_cpu + outcome.idle_poll_cpu_s + outcome.device_cpu_s + received.cpu.as_secs_f64();
@@ -206,6 +209,7 @@ impl Application for Timed<'_> {
         observer: &Observer<'_>,
         now: StackInstant,
     ) -> Result<(), LiveError> {
+        self.began = Instant::now();
         self.began_cpu = thread_time();
         self.sending.begin(stack, observer, now)
     }
