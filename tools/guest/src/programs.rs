@@ -1,4 +1,4 @@
-//! Our own programs as they are released, but linked statically: the guest has no libraries.
+//! Our own programs, built as this one is, with or without `--release`, but linked statically: the guest has no libraries.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("pagewire-bus", "vfio-probe"),
 ];
 
-/// What the last step of each build is told, and no other: so a release build that is there already is all but that step.
+/// What the last step of each build is told, and no other: where we are built, so is nearly all that they are made of.
 const LAST_STEP: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "strip=symbols"];
 
 /// Builds the programs, once a process, and returns their files.
@@ -40,12 +40,8 @@ fn build_one((package, name): (&str, &str)) -> Result<PathBuf, GuestError> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let told = run(Command::new(cargo)
         .current_dir(workspace())
-        .args([
-            "rustc",
-            "--quiet",
-            "--release",
-            "--message-format=json-render-diagnostics",
-        ])
+        .args(["rustc", "--quiet", "--message-format=json-render-diagnostics"])
+        .args((!cfg!(debug_assertions)).then_some("--release"))
         .args(["-p", package, "--bin", name, "--"])
         .args(LAST_STEP))?;
     // Cargo puts it where the next ordinary build of the same name goes.
