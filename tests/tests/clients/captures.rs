@@ -1,23 +1,19 @@
 //! What a capture on a cable into the kernel shows, with tshark as the judge.
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr};
 use std::path::Path;
 use std::process::Command;
-use std::thread;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pagewire::live::{Application, Receiving, Sending};
-use pagewire::transfer::Mode;
 use pagewire_emu::Model;
 use pagewire_emu::cable::{Impairments, PcapTap};
 
-use crate::machine::{Kept, file, run_recorded};
+use crate::kernel::{PORT, receive_over, send_over};
+use crate::machine::file;
 use crate::network::{KERNEL, Network, OURS, v4};
 use crate::server::have;
 
-const PORT: u16 = 5001;
 /// Some segments of 64 KiB, and no whole number of anything.
 const LEN: usize = 300_001;
 /// Flags of TCP.
@@ -28,42 +24,18 @@ pub(crate) fn a_capture_has_the_whole_conversation_both_ways_and_for_every_nic()
     if !have("tshark") {
         return;
     }
+    let (_, contents) = file(LEN);
+    let clean = Impairments::none();
     // Uncut segments of both sides on one, frames that are cut for the other.
     for (model, network) in [
         (Model::Ixgbe, Network::with_tap(1500)),
         (Model::E1000, Network::with_packet_socket()),
     ] {
-        sent_and_captured(model, &network);
-        received_and_captured(model, &network);
+        captured(|tap| send_over(&network, model, v4(KERNEL), LEN, &clean, tap))
+            .has_conversation_of_its_opener(&contents);
+        captured(|tap| receive_over(&network, model, v4(OURS), LEN, &clean, tap))
+            .has_conversation_of_its_opener(&contents);
     }
-}
-
-fn sent_and_captured(model: Model, network: &Network) {
-    let (file, contents) = file(LEN);
-    let to = SocketAddr::new(v4(KERNEL), PORT);
-    let listener = network.listen(to);
-    let mut sending = Sending::new(to.into(), file, LEN as u64, Mode::ZeroCopy);
-    let capture = thread::scope(|scope| {
-        scope.spawn(|| listener.accept().unwrap().0.read_to_end(&mut vec![]).unwrap());
-        captured(model, network, &Impairments::none(), &mut sending)
-    });
-    capture.has_conversation_of_its_opener(&contents);
-}
-
-fn received_and_captured(model: Model, network: &Network) {
-    let (_, contents) = file(LEN);
-    let mut kept = Kept::default();
-    let mut receiving = Receiving::new(PORT, &mut kept);
-    let capture = thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut stream = network.connect(SocketAddr::new(v4(OURS), PORT));
-            stream.write_all(&contents).unwrap();
-            stream.shutdown(Shutdown::Write).unwrap();
-            let _ = stream.read(&mut [0]);
-        });
-        captured(model, network, &Impairments::none(), &mut receiving)
-    });
-    capture.has_conversation_of_its_opener(&contents);
 }
 
 /// Frames are written down before the cable loses them: what was sent again is there twice.
@@ -77,18 +49,11 @@ pub(crate) fn a_capture_on_a_cable_with_loss_has_what_was_lost_too() {
         ..Impairments::none()
     };
     let network = Network::with_tap(1500);
-    let (file, contents) = file(LEN);
-    let to = SocketAddr::new(v4(KERNEL), PORT);
-    let listener = network.listen(to);
-    let mut sending = Sending::new(to.into(), file, LEN as u64, Mode::ZeroCopy);
-    let capture = thread::scope(|scope| {
-        scope.spawn(|| listener.accept().unwrap().0.read_to_end(&mut vec![]).unwrap());
-        captured(Model::Ixgbe, &network, &wire, &mut sending)
-    });
+    let capture = captured(|tap| send_over(&network, Model::Ixgbe, v4(KERNEL), LEN, &wire, tap));
     let ours = format!("tcp.dstport == {PORT} && tcp.len > 0");
     let lens = capture.fields(&ours, "tcp.len");
     let sent: usize = lens.iter().map(|len| len.parse::<usize>().unwrap()).sum();
-    assert!(sent > contents.len(), "{sent}: nothing was sent again");
+    assert!(sent > LEN, "{sent}: nothing was sent again");
 }
 
 /// A file that tshark can read, and when it was made.
@@ -98,17 +63,12 @@ struct Capture {
     ended: SystemTime,
 }
 
-/// Runs a machine while its frames are written down.
-fn captured<A: Application>(
-    model: Model,
-    network: &Network,
-    wire: &Impairments,
-    application: &mut A,
-) -> Capture {
+/// Has a transfer's frames written down.
+fn captured<R>(transfer: impl FnOnce(Option<Arc<PcapTap>>) -> R) -> Capture {
     let file = tempfile::NamedTempFile::new().unwrap();
     let tap = PcapTap::new(Box::new(file.reopen().unwrap())).unwrap();
     let began = SystemTime::now();
-    run_recorded(model, network, wire, Some(tap.clone()), application).expect("it ends well");
+    transfer(Some(tap.clone()));
     tap.finish().unwrap();
     Capture {
         file,

@@ -2,25 +2,34 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::thread;
 
 use pagewire::live::{LiveError, Outcome, Pinging, Receiving, Sending};
 use pagewire::transfer::Mode;
 use pagewire_emu::Model;
-use pagewire_emu::cable::{Impairments, Lost};
+use pagewire_emu::cable::{Impairments, Lost, PcapTap};
 
-use crate::machine::{Kept, file, run};
+use crate::machine::{Kept, file, run, run_recorded};
 use crate::network::{KERNEL, Network, OURS, v4, v6};
 
-const PORT: u16 = 5001;
+pub(crate) const PORT: u16 = 5001;
 const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
 
 /// Sends `len` bytes to a receiver of the kernel; what arrives is what was sent.
 fn send(model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
-    send_over(&Network::with_tap(1500), model, to, len, wire)
+    send_over(&Network::with_tap(1500), model, to, len, wire, None)
 }
 
-fn send_over(network: &Network, model: Model, to: IpAddr, len: usize, wire: &Impairments) -> Outcome {
+/// The same over this network, a `tap` writing the frames down.
+pub(crate) fn send_over(
+    network: &Network,
+    model: Model,
+    to: IpAddr,
+    len: usize,
+    wire: &Impairments,
+    tap: Option<Arc<PcapTap>>,
+) -> Outcome {
     let (file, contents) = file(len);
     let to = SocketAddr::new(to, PORT);
     let listener = network.listen(to);
@@ -31,7 +40,7 @@ fn send_over(network: &Network, model: Model, to: IpAddr, len: usize, wire: &Imp
             listener.accept().unwrap().0.read_to_end(&mut arrived).unwrap();
             arrived
         });
-        let outcome = run(model, network, wire, &mut sending).expect("the sender ends well");
+        let outcome = run_recorded(model, network, wire, tap, &mut sending).expect("the sender ends well");
         assert!(
             receiver.join().unwrap() == contents,
             "what arrived is not what was sent"
@@ -42,10 +51,18 @@ fn send_over(network: &Network, model: Model, to: IpAddr, len: usize, wire: &Imp
 
 /// Receives `len` bytes from a sender of the kernel.
 fn receive(model: Model, at: IpAddr, len: usize, wire: &Impairments) -> Outcome {
-    receive_over(&Network::with_tap(1500), model, at, len, wire)
+    receive_over(&Network::with_tap(1500), model, at, len, wire, None)
 }
 
-fn receive_over(network: &Network, model: Model, at: IpAddr, len: usize, wire: &Impairments) -> Outcome {
+/// The same over this network, a `tap` writing the frames down.
+pub(crate) fn receive_over(
+    network: &Network,
+    model: Model,
+    at: IpAddr,
+    len: usize,
+    wire: &Impairments,
+    tap: Option<Arc<PcapTap>>,
+) -> Outcome {
     let (_, contents) = file(len);
     let mut kept = Kept::default();
     let mut receiving = Receiving::new(PORT, &mut kept);
@@ -57,7 +74,7 @@ fn receive_over(network: &Network, model: Model, at: IpAddr, len: usize, wire: &
             // Until we have closed as well.
             let _ = stream.read(&mut [0]);
         });
-        run(model, network, wire, &mut receiving).expect("the receiver ends well")
+        run_recorded(model, network, wire, tap, &mut receiving).expect("the receiver ends well")
     });
     assert!(kept.0 == contents, "what arrived is not what was sent");
     outcome
@@ -116,12 +133,26 @@ pub(crate) fn each_answers_the_others_echo_requests() {
 
 pub(crate) fn a_packet_socket_carries_both_ways() {
     let network = Network::with_packet_socket();
-    let outcome = send_over(&network, Model::Ixgbe, v4(KERNEL), 16 << 20, &Impairments::none());
+    let outcome = send_over(
+        &network,
+        Model::Ixgbe,
+        v4(KERNEL),
+        16 << 20,
+        &Impairments::none(),
+        None,
+    );
     assert!(
         outcome.counters.nic.tx_packets < 5_000,
         "segments go whole: {outcome:?}"
     );
-    receive_over(&network, Model::Ixgbe, v4(OURS), 16 << 20, &Impairments::none());
+    receive_over(
+        &network,
+        Model::Ixgbe,
+        v4(OURS),
+        16 << 20,
+        &Impairments::none(),
+        None,
+    );
     assert_eq!(network.attachment.lost(), Some(Lost::default()));
 }
 
