@@ -15,9 +15,15 @@ use pagewire_stack::IpAddress;
 /// No file is longer: its length is an `off_t`.
 pub(crate) const LONGEST: u64 = i64::MAX as u64;
 
+/// All that holds for `bytes`, a file of `len` bytes that is `age` seconds old, and pieces of `size`.
+pub(crate) fn hold(bytes: &[u8], len: u64, age: u16, size: usize) {
+    requests_are_read_and_answered(bytes, len, age);
+    pieces_make_no_difference(bytes, size);
+}
+
 /// Reads `bytes` as requests, one after the other, and answers each with a file of `len` bytes that was written to `age`
 /// seconds ago.
-pub(crate) fn requests_are_read_and_answered(bytes: &[u8], len: u64, age: u16) {
+fn requests_are_read_and_answered(bytes: &[u8], len: u64, age: u16) {
     let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
     let mut server = Server {
         answer: Answer::new(1),
@@ -44,7 +50,7 @@ pub(crate) fn requests_are_read_and_answered(bytes: &[u8], len: u64, age: u16) {
 }
 
 /// Reads `bytes` in pieces of `size`: that makes no difference.
-pub(crate) fn pieces_make_no_difference(bytes: &[u8], size: usize) {
+fn pieces_make_no_difference(bytes: &[u8], size: usize) {
     let mut expected = readings(bytes).into_iter();
     let mut requests = Requests::default();
     for mut piece in bytes.chunks(size.max(1)) {

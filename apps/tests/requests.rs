@@ -167,8 +167,7 @@ proptest! {
         age in age(),
         size in 1..300_usize,
     ) {
-        properties::requests_are_read_and_answered(&bytes, len, age);
-        properties::pieces_make_no_difference(&bytes, size);
+        properties::hold(&bytes, len, age, size);
     }
 
     #[test]
@@ -178,9 +177,7 @@ proptest! {
         age in age(),
         size in 1..300_usize,
     ) {
-        let bytes = pieces.concat();
-        properties::requests_are_read_and_answered(&bytes, len, age);
-        properties::pieces_make_no_difference(&bytes, size);
+        properties::hold(&pieces.concat(), len, age, size);
     }
 
     #[test]
@@ -190,8 +187,7 @@ proptest! {
         age in age(),
         size in 1..300_usize,
     ) {
-        properties::requests_are_read_and_answered(&bytes, len, age);
-        properties::pieces_make_no_difference(&bytes, size);
+        properties::hold(&bytes, len, age, size);
     }
 }
 

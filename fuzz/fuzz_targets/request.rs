@@ -8,6 +8,5 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u64, u16, u8, &[u8])| {
     let (len, age, size, bytes) = input;
-    properties::requests_are_read_and_answered(bytes, len.min(properties::LONGEST), age);
-    properties::pieces_make_no_difference(bytes, size.into());
+    properties::hold(bytes, len.min(properties::LONGEST), age, size.into());
 });
