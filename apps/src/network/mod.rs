@@ -1,7 +1,7 @@
 //! The commands that run one machine on a network: `send --to`, `recv`, `serve`, `ping`.
 //!
-//! Each opens its files first, the capture of its frames ([`recording`]) among them, then the NIC ([`place`]), and proves and reports what happened once the NIC is given back.
-//! Meanwhile `pagewire stats` can look at the counters.
+//! Each opens its files first, the capture of its frames ([`recording`]) among them, then the NIC ([`place`]), and proves and
+//! reports what happened once the NIC is given back. Meanwhile `pagewire stats` can look at the counters.
 
 mod ping;
 mod place;
