@@ -1,7 +1,7 @@
 //! A layer-2 forwarder on the burst API: receive up to 32 frames, swap their MAC addresses, send them on.
 //!
 //! ```text
-//! cargo run --release -p pagewire-nic --example forward -- [--batches N]
+//! cargo run --release -p pagewire-forwarder -- [--batches N]
 //! ```
 //!
 //! It runs on an emulated 82599 that a second one feeds over a cable. [`forward_batch`] holds all of the
