@@ -59,6 +59,13 @@ impl OnCable {
         }
     }
 
+    /// What was recorded so far is in the file, for whoever reads along.
+    pub(super) fn write_out(&self) {
+        if let Some(tap) = &self.tap {
+            tap.write_out();
+        }
+    }
+
     /// What wakes its thread.
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.attachment.as_fd()

@@ -220,6 +220,9 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
     fn look_around(&mut self, now: Instant) -> Result<(), LiveError> {
         self.next_look = now + LOOK;
         self.heed()?;
+        if let Some(cable) = self.machine.cable {
+            cable.write_out();
+        }
         let link = self.machine.nic.read_link();
         if link.up != self.link_up {
             self.link_up = link.up;

@@ -4,18 +4,22 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pagewire::serve::Limits;
 use pagewire_emu::Model;
 use pagewire_emu::cable::{Impairments, PcapTap};
 
 use crate::kernel::{PORT, receive_over, send_over};
 use crate::machine::file;
 use crate::network::{KERNEL, Network, OURS, v4};
-use crate::server::have;
+use crate::server::{have, while_serving_recorded};
 
 /// Some segments of 64 KiB, and no whole number of anything.
 const LEN: usize = 300_001;
+/// Bytes of a pcap file without packets.
+const FILE_HEADER: u64 = 24;
 /// Flags of TCP.
 const SYN: u16 = 2;
 const ACK: u16 = 16;
@@ -54,6 +58,21 @@ pub(crate) fn a_capture_on_a_cable_with_loss_has_what_was_lost_too() {
     let lens = capture.fields(&ours, "tcp.len");
     let sent: usize = lens.iter().map(|len| len.parse::<usize>().unwrap()).sum();
     assert!(sent > LEN, "{sent}: nothing was sent again");
+}
+
+pub(crate) fn a_capture_can_be_read_while_the_machine_is_at_work() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let tap = PcapTap::new(Box::new(file.reopen().unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let is_there = || file.as_file().metadata().unwrap().len() > FILE_HEADER;
+    let (is_there, _) = while_serving_recorded(folder.path(), Limits::default(), Some(tap), |_| {
+        let began = Instant::now();
+        while !is_there() && began.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        is_there()
+    });
+    assert!(is_there, "nothing was written in 20 s");
 }
 
 /// A file that tshark can read, and when it was made.

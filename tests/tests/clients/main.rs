@@ -59,6 +59,7 @@ fn main() -> ExitCode {
     captures::{
         a_capture_has_the_whole_conversation_both_ways_and_for_every_nic,
         a_capture_on_a_cable_with_loss_has_what_was_lost_too,
+        a_capture_can_be_read_while_the_machine_is_at_work,
     },
     ring::{
         segments_of_64_kib_and_frames_pass_both_ways_in_order_round_both_rings,

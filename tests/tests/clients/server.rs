@@ -6,15 +6,16 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pagewire::serve::files::{Files, Root, Symlinks};
 use pagewire::serve::{Limits, Served, Serving};
 use pagewire_emu::Model;
-use pagewire_emu::cable::Impairments;
+use pagewire_emu::cable::{Impairments, PcapTap};
 
-use crate::machine::run;
+use crate::machine::run_recorded;
 use crate::network::{Network, OURS, v4};
 
 /// The server's port.
@@ -35,6 +36,16 @@ pub(crate) fn while_serving<O: Send>(
     limits: Limits,
     clients: impl FnOnce(&Network) -> O + Send,
 ) -> (O, Served) {
+    while_serving_recorded(folder, limits, None, clients)
+}
+
+/// The same, with its frames written down.
+pub(crate) fn while_serving_recorded<O: Send>(
+    folder: &Path,
+    limits: Limits,
+    tap: Option<Arc<PcapTap>>,
+    clients: impl FnOnce(&Network) -> O + Send,
+) -> (O, Served) {
     let network = Network::with_tap(1500);
     let drain = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -46,7 +57,8 @@ pub(crate) fn while_serving<O: Send>(
         });
         let root = Root::open(folder, Symlinks::Refused).unwrap();
         let mut serving = Serving::new(PORT, Files::new(root, true, 256), limits, None, 1, drain);
-        run(Model::Ixgbe, network, &Impairments::none(), &mut serving).expect("the server ends well");
+        run_recorded(Model::Ixgbe, network, &Impairments::none(), tap, &mut serving)
+            .expect("the server ends well");
         let clients = match clients.join() {
             Ok(output) => output,
             Err(panic) => std::panic::resume_unwind(panic),

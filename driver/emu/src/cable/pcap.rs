@@ -22,7 +22,19 @@ use crate::wire::{Checksums, WireFrame};
 /// Longest packet that a reader is to expect, in bytes: what Wireshark itself writes.
 const SNAPLEN: u32 = 262_144;
 
-type Output = PcapWriter<BufWriter<Box<dyn Write + Send>>>;
+/// What waits to be written. The pcap writer keeps one handle to itself; what writes out has another.
+#[derive(Clone)]
+struct Buffer(Arc<Mutex<BufWriter<Box<dyn Write + Send>>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().flush()
+    }
+}
 
 /// A pcap file in the making.
 pub struct PcapTap(Mutex<State>);
@@ -31,7 +43,8 @@ struct State {
     /// What the times of calls count from, since 1970.
     epoch: Duration,
     /// Gone after an error and after [`PcapTap::finish`].
-    output: Option<Output>,
+    output: Option<PcapWriter<Buffer>>,
+    buffer: Buffer,
     error: Option<io::Error>,
     frames: u64,
     scratch: Vec<u8>,
@@ -65,11 +78,12 @@ impl PcapTap {
             ts_resolution: TsResolution::NanoSecond,
             ..PcapHeader::default()
         };
-        let output = BufWriter::with_capacity(256 << 10, writer);
-        let output = PcapWriter::with_header(output, header).map_err(into_io)?;
+        let buffer = Buffer(Arc::new(Mutex::new(BufWriter::with_capacity(256 << 10, writer))));
+        let output = PcapWriter::with_header(buffer.clone(), header).map_err(into_io)?;
         let state = State {
             epoch: Duration::ZERO,
             output: Some(output),
+            buffer,
             error: None,
             frames: 0,
             scratch: Vec::new(),
@@ -89,14 +103,25 @@ impl PcapTap {
         self.0.lock().frames
     }
 
+    /// Writes out what is buffered, for whoever reads along. An error is kept for [`finish`](Self::finish); nothing is
+    /// recorded after it.
+    pub fn write_out(&self) {
+        let mut state = self.0.lock();
+        if state.output.is_some()
+            && let Err(reason) = state.buffer.flush()
+        {
+            state.fail(reason);
+        }
+    }
+
     /// Writes out what is buffered and closes the file. Frames after that are not recorded.
     ///
     /// # Errors
     /// The first error since the file was created. Frames from there on are not in it.
     pub fn finish(&self) -> io::Result<()> {
         let mut state = self.0.lock();
-        if let Some(output) = state.output.take() {
-            output.into_writer().flush()?;
+        if state.output.take().is_some() {
+            state.buffer.flush()?;
         }
         state.error.take().map_or(Ok(()), Err)
     }
@@ -110,6 +135,14 @@ impl PcapTap {
     }
 }
 
+impl State {
+    /// What is buffered stays there: it could not be written either.
+    fn fail(&mut self, reason: io::Error) {
+        self.error = Some(reason);
+        self.output = None;
+    }
+}
+
 /// A tap, held for one batch.
 pub(super) struct Recorder<'t> {
     now: Duration,
@@ -119,13 +152,14 @@ pub(super) struct Recorder<'t> {
 impl Recorder<'_> {
     /// Records a frame. An error is kept for [`PcapTap::finish`]; nothing is recorded after it.
     pub(super) fn record(&mut self, frame: &WireFrame<'_>) {
+        let state = &mut *self.state;
         let State {
             epoch,
             output,
-            error,
             frames,
             scratch,
-        } = &mut *self.state;
+            ..
+        } = state;
         let Some(writer) = output else { return };
         scratch.clear();
         if frame.gather(scratch).is_err() {
@@ -139,11 +173,7 @@ impl Recorder<'_> {
         let shown = &scratch[..scratch.len().min(SNAPLEN as usize)];
         match writer.write_packet(&PcapPacket::new(*epoch + self.now, len, shown)) {
             Ok(_) => *frames += 1,
-            Err(reason) => {
-                *error = Some(into_io(reason));
-                // What is buffered is dropped with the writer: it could not be written either.
-                *output = None;
-            }
+            Err(reason) => state.fail(into_io(reason)),
         }
     }
 }

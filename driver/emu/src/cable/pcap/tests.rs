@@ -216,6 +216,37 @@ fn a_full_disk_is_reported_at_the_end_and_frames_go_on() {
 }
 
 #[test]
+fn what_was_written_out_can_be_read_before_the_end() {
+    let disk = Disk::new(usize::MAX);
+    let tap = PcapTap::new(Box::new(disk.clone())).expect("a tap");
+    let cable = lay(
+        TestPort::new(),
+        &Impairments::none(),
+        Way::Forth,
+        Some(tap.clone()),
+    );
+    for number in 0..2 {
+        cable.carry(Duration::ZERO, &mut |inlet| {
+            let _ = inlet.deliver(&WireFrame::single(&numbered(number), Checksums::Inserted));
+        });
+        tap.write_out();
+        assert_eq!(packets(&disk.bytes.lock()).len(), number as usize + 1);
+    }
+    let written = disk.bytes.lock().len();
+    tap.finish().expect("a whole file");
+    assert_eq!(disk.bytes.lock().len(), written, "nothing is written twice");
+}
+
+#[test]
+fn a_disk_that_is_full_when_it_is_written_out_is_reported_at_the_end() {
+    let tap = PcapTap::new(Box::new(Disk::new(0))).expect("the header is buffered");
+    tap.write_out();
+    tap.write_out();
+    let error = tap.finish().expect_err("the disk is full");
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
 fn a_disk_that_fills_up_with_the_last_bytes_is_reported_too() {
     let tap = PcapTap::new(Box::new(Disk::new(30))).expect("the header is buffered");
     let cable = lay(
