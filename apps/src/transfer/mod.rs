@@ -314,8 +314,6 @@ fn run_on<F: Family>(
         plan.declared_len,
     )?;
     let sending = Machine::<F>::start(sending, &plan, End::Sender, start)?;
-    // The NIC's own memory; the file's pages come below, in the time that is theirs.
-    devices[0].warm_up();
     let mapping = realtime::Clock::start();
     let mapping_cpu = thread_time();
     let mut sender = Sender::start(sending, &plan)?;
