@@ -194,6 +194,8 @@ pub(crate) mod tests {
         Outcome {
             seconds: 1.0,
             setup_seconds: 0.1,
+            beginning_seconds: 0.0,
+            beginning_cpu_s: 0.0,
             cpu_s: 0.1,
             idle_poll_cpu_s: 0.0,
             device_cpu_s: 0.0,

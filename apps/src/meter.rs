@@ -76,6 +76,12 @@ impl Meter {
         self.last = now;
     }
 
+    /// What was done since the last round is no part of what is measured: it took `cpu` of CPU time, and ended at `now`.
+    pub(crate) fn leave_out(&mut self, cpu: Duration, now: Duration) {
+        self.cpu += cpu;
+        self.last = now;
+    }
+
     /// What it was spent on so far.
     pub(crate) fn spent(&self) -> Spent {
         let cpu = thread_time().saturating_sub(self.cpu);

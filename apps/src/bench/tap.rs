@@ -5,12 +5,12 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pagewire::live::{
     Application, LiveError, Observer, OnCable, Outcome, Sending, Settings, Turn, Waiting, run_on_cable,
 };
-use pagewire_cost::{Switches, Total, at_both_ends, switches, thread_time};
+use pagewire_cost::{Switches, Total, at_both_ends, switches};
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
 use pagewire_kernel_methods::{Inspect, Received, Receiving};
@@ -122,10 +122,6 @@ struct Timed<'a> {
     /// Bytes that may be in flight.
     window: usize,
     made: Instant,
-    /// When the file was about to be mapped, the thread's CPU time then, and what that took.
-    began: Instant,
-    began_cpu: Duration,
-    mapping_cpu: Duration,
     start: Option<Start>,
     switches: u64,
     system_calls: u64,
@@ -146,9 +142,6 @@ impl<'a> Timed<'a> {
             tap,
             window,
             made: Instant::now(),
-            began: Instant::now(),
-            began_cpu: Duration::ZERO,
-            mapping_cpu: Duration::ZERO,
             start: None,
             switches: 0,
             system_calls: 0,
@@ -166,24 +159,27 @@ impl<'a> Timed<'a> {
         let bytes = case.bytes as f64;
         let copied = outcome.counters.stack.payload_bytes_copied as f64;
         let in_flight = (self.window as f64).min(bytes);
-        let (ready, mapped, seconds, total) = self.start.as_ref().map_or((0.0, 0.0, 0.0, 0.0), |start| {
+        let (ready, seconds, total) = self.start.as_ref().map_or((0.0, 0.0, 0.0), |start| {
             (
                 start.at.duration_since(self.made).as_secs_f64(),
-                start.at.duration_since(self.began).as_secs_f64(),
                 received.ended.saturating_duration_since(start.at).as_secs_f64(),
                 received.total.since(start.total).as_secs_f64(),
             )
         });
-        let mapping = self.mapping_cpu.as_secs_f64();
-        let (waited, worked) = counted(case.cache, mode, mapped, mapping);
-        let sender_cpu = (outcome.cpu_s - mapping).max(0.0);
+        let (waited, worked) = counted(
+            case.cache,
+            mode,
+            outcome.beginning_seconds,
+            outcome.beginning_cpu_s,
+        );
         // The process's clock lags behind its threads' by a tick now and then.
-        let parts = sender_cpu + outcome.idle_poll_cpu_s + outcome.device_cpu_s + received.cpu.as_secs_f64();
+        let parts =
+            outcome.cpu_s + outcome.idle_poll_cpu_s + outcome.device_cpu_s + received.cpu.as_secs_f64();
         Sample {
             bytes,
             seconds: seconds + waited,
             ready_seconds: ready - waited,
-            sender_cpu: sender_cpu + worked,
+            sender_cpu: outcome.cpu_s + worked,
             idle_poll_cpu: outcome.idle_poll_cpu_s,
             device_cpu: outcome.device_cpu_s,
             receiver_cpu: received.cpu.as_secs_f64(),
@@ -209,8 +205,6 @@ impl Application for Timed<'_> {
         observer: &Observer<'_>,
         now: StackInstant,
     ) -> Result<(), LiveError> {
-        self.began = Instant::now();
-        self.began_cpu = thread_time();
         self.sending.begin(stack, observer, now)
     }
 
@@ -220,9 +214,8 @@ impl Application for Timed<'_> {
         observer: &Observer<'_>,
         now: StackInstant,
     ) -> Result<Turn, LiveError> {
-        // What was mapped is made ready between the two.
+        // What was mapped has been made ready by now.
         if self.start.is_none() {
-            self.mapping_cpu = thread_time().saturating_sub(self.began_cpu);
             self.start = Some(Start {
                 total: Total::now(),
                 switches: switches(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration as WallDuration, Instant as WallInstant, SystemTime};
 
 use pagewire_bus::DmaMapper;
+use pagewire_cost::thread_time;
 use pagewire_nic::port::{Nic, Opened, RxQueue, TxQueue};
 use pagewire_stack::{Duration, Instant};
 
@@ -66,6 +67,7 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
         observer,
         clock,
         meter: Meter::start(clock.elapsed(), doorbells),
+        beginning: Beginning::default(),
         link_up: false,
         next_look: Instant::ZERO,
         next_publication: Instant::ZERO,
@@ -75,7 +77,10 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
         application.abandon(&mut engine.machine.stack);
     }
     let Engine {
-        mut machine, meter, ..
+        mut machine,
+        meter,
+        beginning,
+        ..
     } = engine;
     machine.flush(|| clock.now());
     let spent = meter.spent();
@@ -87,11 +92,20 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
     Ok(Outcome {
         seconds: wall(done).saturating_sub(wall(began)).as_secs_f64(),
         setup_seconds: wall(began).as_secs_f64(),
+        beginning_seconds: beginning.wall.as_secs_f64(),
+        beginning_cpu_s: beginning.cpu.as_secs_f64(),
         cpu_s: spent.host.as_secs_f64(),
         idle_poll_cpu_s: spent.idle.as_secs_f64(),
         device_cpu_s: spent.device.as_secs_f64(),
         counters,
     })
+}
+
+/// What it took until the application had begun: its files mapped, and made ready for the device.
+#[derive(Default)]
+struct Beginning {
+    wall: WallDuration,
+    cpu: WallDuration,
 }
 
 /// A machine at work.
@@ -100,6 +114,7 @@ struct Engine<'a, N, T, R> {
     observer: &'a Observer<'a>,
     clock: Clock,
     meter: Meter,
+    beginning: Beginning,
     link_up: bool,
     next_look: Instant,
     next_publication: Instant,
@@ -132,10 +147,7 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
 
     /// Goes on until the application is done.
     fn drive<A: Application>(&mut self, application: &mut A) -> Result<(), LiveError> {
-        application.begin(&mut self.machine.stack, self.observer, self.clock.now())?;
-        if let Some(cable) = self.machine.cable {
-            cable.warm_up();
-        }
+        self.begin(application)?;
         loop {
             let now = self.clock.now();
             let progress = self.machine.stack.poll(now);
@@ -164,6 +176,22 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
                 self.machine.waiter.worked();
             }
         }
+    }
+
+    /// Lets the application begin, and measures that apart from what comes after.
+    fn begin<A: Application>(&mut self, application: &mut A) -> Result<(), LiveError> {
+        let (began, cpu) = (self.clock.elapsed(), thread_time());
+        application.begin(&mut self.machine.stack, self.observer, self.clock.now())?;
+        if let Some(cable) = self.machine.cable {
+            cable.warm_up();
+        }
+        let now = self.clock.elapsed();
+        self.beginning = Beginning {
+            wall: now.saturating_sub(began),
+            cpu: thread_time().saturating_sub(cpu),
+        };
+        self.meter.leave_out(self.beginning.cpu, now);
+        Ok(())
     }
 
     /// A round has found nothing: polls on, or sleeps until something happens or is due.

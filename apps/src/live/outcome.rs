@@ -63,7 +63,11 @@ pub struct Outcome {
     pub seconds: f64,
     /// Seconds before that: stack set up, link and peer waited for.
     pub setup_seconds: f64,
-    /// CPU seconds of stack, driver and application, without rounds that found nothing.
+    /// Of these, those in which the application began: where a file is not in memory, that is when it is read.
+    pub beginning_seconds: f64,
+    /// CPU seconds of the same.
+    pub beginning_cpu_s: f64,
+    /// CPU seconds of stack, driver and application after that, without rounds that found nothing.
     pub cpu_s: f64,
     /// CPU seconds of those rounds.
     pub idle_poll_cpu_s: f64,

@@ -26,7 +26,8 @@ pub struct Sending {
     copying: Option<Copying>,
     connection: Option<ConnectionId>,
     acknowledged: u64,
-    began: Instant,
+    /// When the first SYN was about to leave: the file was mapped before.
+    began: Option<Instant>,
     /// When the FIN was acknowledged: all is done but for the peer's own FIN.
     ended: Option<Instant>,
 }
@@ -43,7 +44,7 @@ impl Sending {
             copying: None,
             connection: None,
             acknowledged: 0,
-            began: Instant::ZERO,
+            began: None,
             ended: None,
         }
     }
@@ -80,7 +81,6 @@ impl Application for Sending {
         let Some(file) = self.file.take() else {
             return Ok(());
         };
-        self.began = now;
         match self.mode {
             Mode::ZeroCopy => {
                 let source =
@@ -108,6 +108,7 @@ impl Application for Sending {
         let Some(id) = self.connection else {
             return Ok(Turn::Done);
         };
+        let began = *self.began.get_or_insert(now);
         if let Some(copying) = &mut self.copying {
             let all = copying.fill(stack, id);
             observer.progress.store(copying.read(), Ordering::Relaxed);
@@ -138,7 +139,7 @@ impl Application for Sending {
         if status.state != State::SynSent {
             return Ok(Turn::Going { until: None });
         }
-        let until = self.began + CONNECT_LIMIT;
+        let until = began + CONNECT_LIMIT;
         if now < until {
             return Ok(Turn::Going { until: Some(until) });
         }
@@ -155,7 +156,7 @@ impl Application for Sending {
     }
 
     fn span(&self) -> Option<(Instant, Instant)> {
-        self.ended.map(|ended| (self.began, ended))
+        self.began.zip(self.ended)
     }
 }
 

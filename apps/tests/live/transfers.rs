@@ -5,14 +5,17 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use pagewire::live::{self, Counters, Notice, Outcome, Sending};
+use pagewire::live::{self, Application, Counters, LiveError, Notice, Observer, Outcome, Sending, Turn};
 use pagewire::transfer::Mode;
+use pagewire_cost::thread_time;
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
-use pagewire_stack::{IpCidr, IpEndpoint, VlanId};
+use pagewire_nic::port::{RxQueue, TxQueue};
+use pagewire_stack::{Instant as StackInstant, IpCidr, IpEndpoint, Stack, VlanId};
 
 use crate::bench::{
-    Bench, Kept, PORT, Watcher, address_v6, file, guarded, receive, receive_as, send, settings, wait_until,
+    Bench, Kept, PORT, Watcher, address, address_v6, file, guarded, receive, receive_as, send, settings,
+    wait_until,
 };
 
 /// Sends `len` bytes over the bench, with `meanwhile` going on; both ends end well and what arrives is what was sent.
@@ -54,6 +57,69 @@ fn a_file_arrives_whole_and_the_sender_copies_none_of_it() {
         );
         assert!(received.counters.nic.rx_packets > 10_000, "{received:?}");
     }
+}
+
+/// What it takes a slow application to begin.
+const TO_BEGIN: Duration = Duration::from_millis(300);
+
+/// One file on its way, which takes its time to begin.
+struct Slow(Sending);
+
+impl Application for Slow {
+    fn begin<T: TxQueue, R: RxQueue>(
+        &mut self,
+        stack: &mut Stack<T, R>,
+        observer: &Observer<'_>,
+        now: StackInstant,
+    ) -> Result<(), LiveError> {
+        let before = thread_time();
+        while thread_time() - before < TO_BEGIN {
+            std::hint::spin_loop();
+        }
+        self.0.begin(stack, observer, now)
+    }
+
+    fn turn<T: TxQueue, R: RxQueue>(
+        &mut self,
+        stack: &mut Stack<T, R>,
+        observer: &Observer<'_>,
+        now: StackInstant,
+    ) -> Result<Turn, LiveError> {
+        self.0.turn(stack, observer, now)
+    }
+
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
+        self.0.abandon(stack);
+    }
+
+    fn span(&self) -> Option<(StackInstant, StackInstant)> {
+        self.0.span()
+    }
+}
+
+#[test]
+fn what_it_takes_to_map_the_file_is_told_apart_from_the_transfer() {
+    let bench = Bench::new(Model::Ixgbe, Impairments::none());
+    let (file, _) = file(1000);
+    let (sender, receiver) = (Watcher::default(), Watcher::default());
+    let sent = guarded(&[&sender, &receiver], || {
+        thread::scope(|scope| {
+            scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
+            let to = IpEndpoint::new(address(2), PORT);
+            let mut slow = Slow(Sending::new(to, file, 1000, Mode::ZeroCopy));
+            let nic = Arc::new(bench.near.clone());
+            sender.watch(|observer| live::run(nic, &settings(1), &mut slow, observer))
+        })
+    });
+    let sent = sent.expect("the sender ends well");
+    let to_begin = TO_BEGIN.as_secs_f64();
+    assert!(
+        sent.beginning_seconds >= to_begin && sent.beginning_cpu_s >= to_begin,
+        "{sent:?}"
+    );
+    assert!(sent.setup_seconds >= to_begin, "{sent:?}");
+    // A kilobyte's own part is some hundred times less.
+    assert!(sent.cpu_s + sent.idle_poll_cpu_s < to_begin, "{sent:?}");
 }
 
 #[test]
