@@ -159,13 +159,10 @@ impl<'a> Timed<'a> {
         let bytes = case.bytes as f64;
         let copied = outcome.counters.stack.payload_bytes_copied as f64;
         let in_flight = (self.window as f64).min(bytes);
-        let (ready, seconds, total) = self.start.as_ref().map_or((0.0, 0.0, 0.0), |start| {
-            (
-                start.at.duration_since(self.made).as_secs_f64(),
-                received.ended.saturating_duration_since(start.at).as_secs_f64(),
-                received.total.since(start.total).as_secs_f64(),
-            )
-        });
+        let start = self.start.as_ref().expect("what has ended had its first turn");
+        let ready = start.at.duration_since(self.made).as_secs_f64();
+        let seconds = received.ended.saturating_duration_since(start.at).as_secs_f64();
+        let total = received.total.since(start.total).as_secs_f64();
         let (waited, worked) = counted(
             case.cache,
             mode,
