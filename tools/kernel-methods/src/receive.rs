@@ -94,23 +94,21 @@ impl Receiving<'_> {
         ready();
         let (switched, cpu) = (switches(), thread_time());
         let socket = accept(listener, self.stop)?;
-        let mut taken = Received {
-            cpu,
-            switches: switched,
-            system_calls: 0,
-            copied: 0,
-            ended: Instant::now(),
+        let Read { system_calls, copied } = self.read(&socket, &mut room)?;
+        // These take time themselves, which is nobody's: the clocks first.
+        let (ended, used) = (Instant::now(), thread_time());
+        Ok(Received {
+            cpu: used.saturating_sub(cpu),
+            switches: switches().since(switched),
+            system_calls,
+            copied,
+            ended,
             total: Total::now(),
-        };
-        self.read(&socket, &mut room, &mut taken)?;
-        taken.ended = Instant::now();
-        taken.cpu = thread_time().saturating_sub(cpu);
-        taken.switches = switches().since(switched);
-        taken.total = Total::now();
-        Ok(taken)
+        })
     }
 
-    fn read(mut self, socket: &TcpStream, room: &mut [u8], taken: &mut Received) -> Result<(), MethodError> {
+    fn read(mut self, socket: &TcpStream, room: &mut [u8]) -> Result<Read, MethodError> {
+        let mut taken = Read::default();
         let mut done = 0;
         let mut idle_since = None;
         while done < self.len {
@@ -145,8 +143,15 @@ impl Receiving<'_> {
             done += read as u64;
             self.received.store(done, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(taken)
     }
+}
+
+/// What reading has counted.
+#[derive(Default)]
+struct Read {
+    system_calls: u64,
+    copied: u64,
 }
 
 #[cfg(test)]
