@@ -186,7 +186,10 @@ impl<'a> Timed<'a> {
             device_copied: bytes,
             receiver_copied: received.copied as f64,
             switches: (self.switches + received.switches.all()) as f64,
-            system_calls: (self.system_calls + outcome.counters.idle.sleeps + received.system_calls) as f64,
+            system_calls: (self.system_calls
+                + self.sending.reads()
+                + outcome.counters.idle.sleeps
+                + received.system_calls) as f64,
             in_flight,
             extra_memory: in_flight * (copied / bytes),
             reported_copied: None,

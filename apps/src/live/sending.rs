@@ -25,6 +25,8 @@ pub struct Sending {
     /// Where payload is copied: what is still to be read.
     copying: Option<Copying>,
     connection: Option<ConnectionId>,
+    /// System calls that this took so far.
+    reads: u64,
     acknowledged: u64,
     /// When the first SYN was about to leave: the file was mapped before.
     began: Option<Instant>,
@@ -43,6 +45,7 @@ impl Sending {
             mode,
             copying: None,
             connection: None,
+            reads: 0,
             acknowledged: 0,
             began: None,
             ended: None,
@@ -53,6 +56,12 @@ impl Sending {
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
+    }
+
+    /// System calls that reading the file took: none where it is sent by reference.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.reads
     }
 
     fn explain(&self, failure: &Failure) -> LiveError {
@@ -111,6 +120,7 @@ impl Application for Sending {
         let began = *self.began.get_or_insert(now);
         if let Some(copying) = &mut self.copying {
             let all = copying.fill(stack, id);
+            self.reads = copying.reads();
             observer.progress.store(copying.read(), Ordering::Relaxed);
             if all.map_err(|cause| LiveError::Source { cause })? {
                 self.copying = None;

@@ -123,6 +123,36 @@ fn what_it_takes_to_map_the_file_is_told_apart_from_the_transfer() {
 }
 
 #[test]
+fn a_file_that_is_copied_is_read_by_calls_that_are_counted_and_one_by_reference_by_none() {
+    const LEN: u64 = 4 << 20;
+    for mode in [Mode::Copy, Mode::ZeroCopy] {
+        let bench = Bench::new(Model::Ixgbe, Impairments::none());
+        let (file, _) = file(LEN as usize);
+        let (sender, receiver) = (Watcher::default(), Watcher::default());
+        let mut sending = Sending::new(IpEndpoint::new(address(2), PORT), file, LEN, mode);
+        let settings = settings(1);
+        let sent = guarded(&[&sender, &receiver], || {
+            thread::scope(|scope| {
+                scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
+                let nic = Arc::new(bench.near.clone());
+                sender.watch(|observer| live::run(nic, &settings, &mut sending, observer))
+            })
+        });
+        sent.expect("the sender ends well");
+        // A call fills what is free of the socket's ring, and no more.
+        let least = match mode {
+            Mode::Copy => LEN / settings.stack.sockets.transmit as u64,
+            Mode::ZeroCopy => 0,
+        };
+        let reads = sending.reads();
+        assert!(
+            reads >= least && (reads > 0) == (mode == Mode::Copy),
+            "{mode:?}: {reads}"
+        );
+    }
+}
+
+#[test]
 fn an_empty_file_and_one_of_a_byte_arrive() {
     let bench = Bench::new(Model::Ixgbe, Impairments::none());
     for len in [0, 1] {
