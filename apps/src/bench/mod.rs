@@ -5,7 +5,7 @@
 //! 2. The rounds: each case has its turn in each of them ([`course`]), in one order and then in the other, so that a machine that
 //!    grows slower under way is unkind to all alike.
 //! 3. The first turn of a case begins with its proof: what arrives is hashed, and nothing is measured. What cannot be measured
-//!    here is noted with its reason, and left out.
+//!    here is noted with its reason, and left out; what fails in a later run keeps the runs before it.
 //! 4. Medians and extremes ([`row`]) are printed as tables ([`table`]) or JSON, and drawn on a page ([`page`], [`plot`]) beside how
 //!    each way works ([`explain`]).
 
@@ -43,7 +43,7 @@ use case::Case;
 use course::{Course, Missed};
 use estimate::Estimate;
 use paths::Paths;
-use report::{BenchReport, NotAvailable};
+use report::{BenchReport, Missing};
 use row::Row;
 use sample::Sample;
 use subject::{Origin, Subject};
@@ -130,7 +130,7 @@ fn measure(arguments: &BenchArguments, interrupt: &Interrupt) -> Result<(), Benc
     rounds.run()?;
 
     let to_stderr = page.as_ref().is_some_and(Output::shares_stdout);
-    let report = rounds.report(&origin)?;
+    let report = report(origin.name(), &rounds.runners)?;
     if let Some(mut page) = page {
         let drawn = page::page(&report).map_err(BenchError::Page)?;
         let kept = page.write(drawn.as_bytes());
@@ -231,24 +231,32 @@ impl Rounds<'_> {
         }
         Ok(())
     }
+}
 
-    fn report(&self, origin: &Origin) -> Result<BenchReport, BenchError> {
-        let (missing, there): (Vec<&Runner>, Vec<&Runner>) =
-            self.runners.iter().partition(|runner| runner.missed.is_some());
-        let missing = missing.iter().map(|runner| {
-            let why = runner.missed.clone().unwrap_or_default();
-            NotAvailable {
-                case: runner.case,
-                why,
-            }
-        });
-        let missing: Vec<NotAvailable> = missing.collect();
-        if let (true, Some(first)) = (there.is_empty(), missing.first()) {
-            let why = first.why.clone();
-            return Err(BenchError::NothingMeasured { why });
+/// What the runs have come to. A case that was measured before it failed has its row all the same.
+fn report(file: String, runners: &[Runner]) -> Result<BenchReport, BenchError> {
+    let mut rows = Vec::new();
+    let (mut not_available, mut cut_short) = (Vec::new(), Vec::new());
+    for Runner {
+        case,
+        samples,
+        missed,
+    } in runners
+    {
+        let among = if samples.is_empty() {
+            &mut not_available
+        } else {
+            rows.push(Row::of(*case, samples));
+            &mut cut_short
+        };
+        among.extend(missed.clone().map(|why| Missing { case: *case, why }));
+    }
+    match not_available.first() {
+        Some(Missing { why, .. }) if rows.is_empty() => {
+            let why = why.clone();
+            Err(BenchError::NothingMeasured { why })
         }
-        let rows = there.iter().map(|runner| Row::of(runner.case, &runner.samples));
-        Ok(BenchReport::new(origin.name(), rows.collect(), missing))
+        _ => Ok(BenchReport::new(file, rows, not_available, cut_short)),
     }
 }
 
@@ -266,4 +274,59 @@ fn subject(subjects: &[Subject], case: Case) -> &Subject {
         .iter()
         .find(|subject| subject.bytes == case.bytes)
         .expect("there is a subject of each case's length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewire_kernel_methods::Receiver;
+
+    fn runner(path: Path, runs: usize, missed: Option<&str>) -> Runner {
+        let sample = Sample {
+            bytes: 4096.0,
+            seconds: 1.0,
+            ..Sample::default()
+        };
+        Runner {
+            case: Case {
+                bytes: 4096,
+                cache: Cache::Warm,
+                receiver: Receiver::Blocking,
+                way: Way::ZeroCopy,
+                path,
+            },
+            samples: vec![sample; runs],
+            missed: missed.map(str::to_string),
+        }
+    }
+
+    #[test]
+    fn a_case_that_fails_in_a_late_round_keeps_its_runs_and_says_why_there_are_no_more() {
+        let runners = [
+            runner(Path::Pair, 5, None),
+            runner(Path::Tap, 3, Some("the TAP was taken away")),
+            runner(Path::Veth, 0, Some("no networks here")),
+        ];
+        let report = report("file".to_string(), &runners).unwrap();
+        let runs = report.rows.iter().map(|row| (row.case.path, row.runs));
+        assert_eq!(runs.collect::<Vec<_>>(), [(Path::Pair, 5), (Path::Tap, 3)]);
+        let whys = |missing: &[Missing]| missing.iter().map(|one| one.why.clone()).collect::<Vec<_>>();
+        assert_eq!(whys(&report.cut_short), ["the TAP was taken away"]);
+        assert_eq!(whys(&report.not_available), ["no networks here"]);
+        let words = report.to_string();
+        for told in [
+            "medians of 3 to 5 runs",
+            "cut short: pagewire-zero-copy over tap: the TAP was taken away",
+            "not available: pagewire-zero-copy over veth: no networks here",
+        ] {
+            assert!(words.contains(told), "no '{told}' in: {words}");
+        }
+    }
+
+    #[test]
+    fn without_any_row_the_first_reason_is_the_error() {
+        let runners = [runner(Path::Tap, 0, Some("no networks here"))];
+        let error = report("file".to_string(), &runners).unwrap_err().to_string();
+        assert!(error.contains("no networks here"), "{error}");
+    }
 }

@@ -6,7 +6,7 @@ use pagewire_kernel_methods::Receiver;
 use super::case::{Cache, Way};
 use super::explain::{Hop, explain};
 use super::plot::{Bar, Line, Undrawn, bars, lines};
-use super::report::BenchReport;
+use super::report::{BenchReport, Missing, reasons};
 use super::row::Row;
 use super::table::{COLUMNS, groups, heading};
 
@@ -60,10 +60,11 @@ pub(super) fn page(report: &BenchReport) -> Result<String, Undrawn> {
                 }
                 h2 { "Tables" }
                 @for group in &groups {
-                    h3 { (heading(group[0])) }
+                    h3 { (heading(group)) }
                     div.scroll { (table(group)) }
                 }
-                (missing(report))
+                (missing("Not available here", &report.not_available))
+                (missing("Cut short", &report.cut_short))
                 h2 { "How each works" }
                 @for way in Way::all().into_iter().filter(|way| report.rows.iter().any(|row| row.case.way == *way)) {
                     (explained(way))
@@ -91,12 +92,12 @@ fn how_to_read() -> Markup {
     }
 }
 
-/// Those of the longest file from a warm cache for each receiver, and of all lengths.
+/// Those of the longest file for each cache and receiver, and of all lengths.
 fn plots(groups: &[Vec<&Row>]) -> Result<Vec<String>, Undrawn> {
     let longest = groups.iter().map(|group| group[0].case.bytes).max().unwrap_or(0);
     let mut plots = Vec::new();
     for group in groups.iter().filter(|group| group[0].case.bytes == longest) {
-        let of = heading(group[0]);
+        let of = heading(group);
         let drawn: Vec<Bar> = group.iter().map(|row| Bar::rate(row)).collect();
         plots.push(bars(&format!("Bytes a second: {of}"), "GB/s", &drawn)?);
         if group[0].case.cache == Cache::Warm && group[0].case.receiver == Receiver::Blocking {
@@ -161,12 +162,12 @@ fn table(rows: &[&Row]) -> Markup {
     }
 }
 
-fn missing(report: &BenchReport) -> Markup {
+fn missing(how: &str, all: &[Missing]) -> Markup {
     html! {
-        @if !report.not_available.is_empty() {
-            h2 { "Not available here" }
+        @if !all.is_empty() {
+            h2 { (how) }
             ul {
-                @for (what, why) in report.reasons() {
+                @for (what, why) in reasons(all) {
                     li { (what) ": " (why) }
                 }
             }

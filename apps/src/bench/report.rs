@@ -17,7 +17,9 @@ pub(crate) struct BenchReport {
     pub(crate) machine: Machine,
     pub(crate) rows: Vec<Row>,
     /// What was asked for and cannot be measured here.
-    pub(crate) not_available: Vec<NotAvailable>,
+    pub(crate) not_available: Vec<Missing>,
+    /// What could be measured at first, and not to the end: its row is of the runs before.
+    pub(crate) cut_short: Vec<Missing>,
     /// What people ask first.
     pub(crate) comparisons: Vec<Comparison>,
 }
@@ -48,9 +50,9 @@ impl Machine {
     }
 }
 
-/// A case that cannot be measured here.
+/// A case without all of its runs.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct NotAvailable {
+pub(crate) struct Missing {
     #[serde(flatten)]
     pub(crate) case: Case,
     pub(crate) why: String,
@@ -65,29 +67,33 @@ pub(crate) struct Comparison {
 }
 
 impl BenchReport {
-    pub(crate) fn new(file: String, rows: Vec<Row>, not_available: Vec<NotAvailable>) -> Self {
+    pub(crate) fn new(
+        file: String,
+        rows: Vec<Row>,
+        not_available: Vec<Missing>,
+        cut_short: Vec<Missing>,
+    ) -> Self {
         let comparisons = compare(&rows);
         Self {
             file,
             machine: Machine::here(),
             rows,
             not_available,
+            cut_short,
             comparisons,
         }
     }
 }
 
-impl BenchReport {
-    /// Why something is missing: each reason once, with the first that it holds for.
-    pub(crate) fn reasons(&self) -> Vec<(String, &str)> {
-        let mut told: Vec<(String, &str)> = Vec::new();
-        for missing in &self.not_available {
-            if !told.iter().any(|(_, why)| *why == missing.why) {
-                told.push((missing.case.to_string(), &missing.why));
-            }
+/// Why something is missing: each reason once, with the first that it holds for.
+pub(crate) fn reasons(all: &[Missing]) -> Vec<(String, &str)> {
+    let mut told: Vec<(String, &str)> = Vec::new();
+    for missing in all {
+        if !told.iter().any(|(_, why)| *why == missing.why) {
+            told.push((missing.case.to_string(), &missing.why));
         }
-        told
     }
+    told
 }
 
 const SENDFILE: Way = Way::Kernel(Method::Sendfile);
@@ -155,7 +161,7 @@ pub(crate) mod tests {
             example(Way::ZeroCopy, Path::Tap, 3.0),
             example(Way::ZeroCopy, Path::Pair, 8.0),
         ];
-        let missing = NotAvailable {
+        let missing = Missing {
             case: Case {
                 bytes: 1_000_000_000,
                 cache: Cache::Warm,
@@ -165,7 +171,7 @@ pub(crate) mod tests {
             },
             why: "io_uring is forbidden here".into(),
         };
-        BenchReport::new("big.bin".into(), rows, vec![missing])
+        BenchReport::new("big.bin".into(), rows, vec![missing], Vec::new())
     }
 
     #[test]
@@ -195,7 +201,7 @@ pub(crate) mod tests {
             example(SENDFILE, Path::Loopback, 9.0),
             example(Way::ZeroCopy, Path::Tap, 3.0),
         ];
-        let report = BenchReport::new("big.bin".into(), rows, Vec::new());
+        let report = BenchReport::new("big.bin".into(), rows, Vec::new(), Vec::new());
         assert_eq!(report.comparisons.len(), 1);
         let comparison = &report.comparisons[0];
         assert!(

@@ -4,8 +4,9 @@ use std::fmt::{self, Display, Formatter};
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
 
-use super::report::BenchReport;
+use super::report::{BenchReport, reasons};
 use super::row::Row;
+use crate::summary::count;
 
 /// A heading, and what stands under it.
 type Column = (&'static str, fn(&Row) -> String);
@@ -55,16 +56,22 @@ pub(super) fn groups(report: &BenchReport) -> Vec<Vec<&Row>> {
         .collect()
 }
 
-/// What the rows of a group have in common, in words.
-pub(super) fn heading(row: &Row) -> String {
+/// What the rows of a group, of which there is one at least, have in common, in words.
+pub(super) fn heading(group: &[&Row]) -> String {
+    let row = group[0];
+    let runs = || group.iter().map(|row| row.runs);
+    let (fewest, most) = (runs().min().unwrap_or(0), runs().max().unwrap_or(0));
+    let medians = if fewest == most {
+        format!("median of {}", count(most, "run"))
+    } else {
+        format!("medians of {fewest} to {most} runs")
+    };
     format!(
-        "{}, {} page cache ({:.0} % resident), {} receiver, median of {} {}",
+        "{}, {} page cache ({:.0} % resident), {} receiver, {medians}",
         length(row.case.bytes),
         row.case.cache.name(),
         100.0 * row.resident,
         row.case.receiver.name(),
-        row.runs,
-        if row.runs == 1 { "run" } else { "runs" },
     )
 }
 
@@ -75,7 +82,7 @@ pub(super) fn length(bytes: u64) -> String {
             return format!("{} {unit}", bytes >> shift);
         }
     }
-    crate::summary::count(bytes, "byte")
+    count(bytes, "byte")
 }
 
 impl Display for BenchReport {
@@ -86,13 +93,18 @@ impl Display for BenchReport {
             self.file, self.machine.cpu, self.machine.cores, self.machine.kernel
         )?;
         for group in groups(self) {
-            writeln!(f, "{}\n{}\n", heading(group[0]), table(&group))?;
+            writeln!(f, "{}\n{}\n", heading(&group), table(&group))?;
         }
         for comparison in &self.comparisons {
             writeln!(f, "{:>8.2} x  {}", comparison.ratio, comparison.what)?;
         }
-        for (what, why) in self.reasons() {
-            writeln!(f, "not available: {what}: {why}")?;
+        for (how, missing) in [
+            ("not available", &self.not_available),
+            ("cut short", &self.cut_short),
+        ] {
+            for (what, why) in reasons(missing) {
+                writeln!(f, "{how}: {what}: {why}")?;
+            }
         }
         Ok(())
     }
