@@ -38,7 +38,9 @@ pub(crate) enum BenchError {
         folder: String,
         cause: io::Error,
     },
-    #[error("'{path}' could not be read: {cause}")]
+    #[error(
+        "'{path}' could not be read: {cause}; measure again when nobody writes to it, or name another file"
+    )]
     Unreadable { path: String, cause: io::Error },
     #[error(
         "what arrived by {what} is not what was sent; if nobody has written to the file meanwhile, this is a fault of pagewire: please report it"

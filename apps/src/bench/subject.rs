@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
 use pagewire_kernel_methods::{drop_cache, fill_cache, resident_share};
@@ -11,7 +11,7 @@ use pagewire_kernel_methods::{drop_cache, fill_cache, resident_share};
 use super::case::Cache;
 use super::error::BenchError;
 use crate::hash::{self, Content};
-use crate::input::{Input, InputError};
+use crate::input::Input;
 use crate::interrupt::Interrupt;
 
 /// More than this is never sent.
@@ -66,19 +66,13 @@ impl Origin {
         };
         let (file, path) = match self {
             Self::Given(input) if input.declared_len() == bytes => {
-                let file = input.file.try_clone().map_err(|cause| unreadable(input, cause))?;
+                let file = input.file.try_clone().map_err(unreadable(&input.path))?;
                 (file, input.path.clone())
             }
             Self::Given(input) => {
                 let file = tempfile::tempfile_in(&folder).map_err(unmade)?;
-                copy(
-                    &input.file,
-                    &file,
-                    bytes,
-                    interrupt,
-                    |cause| unreadable(input, cause),
-                    unmade,
-                )?;
+                let unreadable = unreadable(&input.path);
+                copy(&input.file, &file, bytes, interrupt, unreadable, unmade)?;
                 (file, input.path.clone())
             }
             Self::Made => {
@@ -88,12 +82,7 @@ impl Origin {
             }
         };
         let (content, _) =
-            hash::of_file(&file, bytes, false, &AtomicU64::new(0), interrupt).map_err(|cause| {
-                BenchError::Unreadable {
-                    path: path.display().to_string(),
-                    cause,
-                }
-            })?;
+            hash::of_file(&file, bytes, false, &AtomicU64::new(0), interrupt).map_err(unreadable(&path))?;
         Ok(Subject {
             file,
             path,
@@ -103,9 +92,12 @@ impl Origin {
     }
 }
 
-fn unreadable(input: &Input, cause: io::Error) -> BenchError {
-    let path = input.path.display().to_string();
-    BenchError::Input(InputError::Other { path, cause })
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> BenchError {
+    let path = path.display().to_string();
+    move |cause| BenchError::Unreadable {
+        path: path.clone(),
+        cause,
+    }
 }
 
 const BLOCK: usize = 1 << 20;
@@ -214,6 +206,19 @@ mod tests {
         assert_eq!(&bytes, b"seven b");
         assert_eq!(subject.file.metadata().unwrap().len(), 7);
         assert_eq!(subject.place(Cache::Warm), Ok(1.0));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_before_its_copy_was_made_is_told_to_be_unreadable() {
+        let mut whole = tempfile::NamedTempFile::new().unwrap();
+        whole.write_all(b"seven b and more").unwrap();
+        let origin = Origin::Given(Input::open(whole.path()).unwrap());
+        whole.as_file().set_len(3).unwrap();
+        let error = origin.subject(7, &Interrupt::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("could not be read") && error.contains("nobody writes to it"),
+            "{error}"
+        );
     }
 
     #[test]
