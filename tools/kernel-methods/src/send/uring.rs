@@ -158,7 +158,8 @@ fn push(ring: &mut IoUring, entry: &Entry) -> Result<(), MethodError> {
     })
 }
 
-/// Submits, and waits for a completion; the socket's time-out limits it.
+/// Submits, and waits for a completion. The socket's time-out does not hold for requests; the other end's does, which closes the
+/// connection when nothing has arrived for as long, and the request completes.
 fn wait(outgoing: &mut Outgoing<'_>, ring: &mut IoUring) -> Result<(), MethodError> {
     outgoing.call();
     match ring.submit_and_wait(1) {
