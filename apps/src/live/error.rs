@@ -63,7 +63,7 @@ pub enum LiveError {
     Ping(#[from] PingError),
     /// The NIC is gone.
     #[error(
-        "the network card is gone while it was in use ({cause}): put it back, or bind it again, and start over"
+        "the network card went while it was in use ({cause}): put it back, or bind it again, and start over"
     )]
     Removed {
         /// How that showed.
