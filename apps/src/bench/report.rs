@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::case::{Cache, Case, Path, Way};
 use super::row::Row;
+use crate::summary::count;
 use pagewire_kernel_methods::{Method, Receiver};
 
 /// What was measured, and on what.
@@ -85,15 +86,22 @@ impl BenchReport {
     }
 }
 
-/// Why something is missing: each reason once, with the first that it holds for.
+/// Why something is missing: each reason once, with the first that it holds for, and how many more there are.
 pub(crate) fn reasons(all: &[Missing]) -> Vec<(String, &str)> {
-    let mut told: Vec<(String, &str)> = Vec::new();
+    let mut told: Vec<(&Missing, u64)> = Vec::new();
     for missing in all {
-        if !told.iter().any(|(_, why)| *why == missing.why) {
-            told.push((missing.case.to_string(), &missing.why));
+        match told.iter_mut().find(|(first, _)| first.why == missing.why) {
+            Some((_, more)) => *more += 1,
+            None => told.push((missing, 0)),
         }
     }
-    told
+    let what = |first: &Missing, more| match more {
+        0 => first.case.to_string(),
+        more => format!("{} and {}", first.case, count(more, "more case")),
+    };
+    let told = told.into_iter();
+    told.map(|(first, more)| (what(first, more), first.why.as_str()))
+        .collect()
 }
 
 const SENDFILE: Way = Way::Kernel(Method::Sendfile);
@@ -193,6 +201,26 @@ pub(crate) mod tests {
         assert!(told.iter().any(
             |(what, ratio)| what.contains("the fastest, pagewire-zero-copy over pair") && *ratio == 4.0
         ));
+    }
+
+    #[test]
+    fn a_reason_stands_once_with_the_number_of_cases_that_it_holds_for() {
+        let [missing] = &report().not_available[..] else {
+            panic!("one is missing");
+        };
+        let other = Missing {
+            why: "no networks here".into(),
+            ..missing.clone()
+        };
+        let all = [missing.clone(), other, missing.clone(), missing.clone()];
+        let told = [
+            (
+                "io-uring-send over veth and 2 more cases".to_string(),
+                "io_uring is forbidden here",
+            ),
+            ("io-uring-send over veth".to_string(), "no networks here"),
+        ];
+        assert_eq!(reasons(&all), told);
     }
 
     #[test]
