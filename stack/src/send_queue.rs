@@ -60,6 +60,15 @@ impl Body {
         }
     }
 
+    /// The same without a look at what time it is: asked when its last byte is handed out.
+    fn verify_at_end(&mut self) -> Result<(), SourceError> {
+        match self {
+            Self::Own(source) => source.verify(),
+            Self::Shared(file, _) => file.check(),
+            Self::Small(_) => Ok(()),
+        }
+    }
+
     /// Gives back what others can use again.
     fn retire(self, chunks: &mut SmallBytes) {
         if let Self::Small(chunk) = self {
@@ -135,7 +144,8 @@ impl SendQueue {
     ///
     /// # Errors
     /// [`SourceError::OutOfRange`] where a byte was acknowledged already or never promised; what a source
-    /// says otherwise. `out` may then hold some slices: the caller clears it.
+    /// says otherwise, also of what it has handed out before, when its last byte is asked for. `out` may then hold some
+    /// slices: the caller clears it.
     pub(crate) fn gather(
         &mut self,
         offset: u64,
@@ -159,6 +169,10 @@ impl SendQueue {
             let run = (end.min(extent.end()) - at) as usize;
             extent.body.gather(at - extent.start, run, out)?;
             at += run as u64;
+            if at == extent.end() {
+                // A peer that knows the length takes the last byte for the end of a whole file: it gets it of no other.
+                extent.body.verify_at_end()?;
+            }
             index += 1;
         }
         Ok(())
@@ -301,6 +315,32 @@ mod tests {
             Err(SourceError::OutOfRange { .. })
         ));
         queue.gather(40, 60, &mut vec![]).unwrap();
+    }
+
+    /// Bytes that were changed before all of them were handed out.
+    struct ChangedMeanwhile;
+
+    impl Source for ChangedMeanwhile {
+        fn len(&self) -> u64 {
+            100
+        }
+        fn gather(&mut self, _: u64, _: usize, _: &mut Vec<GatherSlice>) -> Result<(), SourceError> {
+            Ok(())
+        }
+        fn release(&mut self, _: u64) {}
+        fn verify(&mut self) -> Result<(), SourceError> {
+            let what = "its times did".into();
+            Err(SourceError::Changed { what })
+        }
+    }
+
+    #[test]
+    fn what_has_changed_is_asked_before_its_last_byte_is_handed_out() {
+        let mut queue = SendQueue::default();
+        queue.push(Box::new(ChangedMeanwhile));
+        queue.gather(0, 99, &mut vec![]).unwrap();
+        let last = queue.gather(99, 1, &mut vec![]);
+        assert!(matches!(last, Err(SourceError::Changed { .. })), "{last:?}");
     }
 
     #[test]

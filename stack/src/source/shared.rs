@@ -7,7 +7,7 @@
 //!
 //! What guards it against change is what guards a [`MappedFile`](super::MappedFile), asked less often: while the kernel
 //! grants a read lease, that is looked at every 20 ms at most, and nothing else is. Without one, the fingerprint is
-//! compared each time that a response was acknowledged to its end.
+//! compared each time before the last byte of a response is sent, and when it was acknowledged.
 
 use std::fs::File;
 use std::ops::Range;
@@ -146,6 +146,11 @@ impl SharedFile {
     /// Whether what was handed out is what was declared.
     pub(crate) fn verify(&self, now: Instant) -> Result<(), SourceError> {
         self.watch(now)?;
+        self.check()
+    }
+
+    /// The same, by what is known of the lease already.
+    pub(crate) fn check(&self) -> Result<(), SourceError> {
         if self.lease.was_undisputed() {
             return Ok(());
         }

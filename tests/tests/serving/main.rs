@@ -220,6 +220,29 @@ fn a_file_that_is_cut_short_while_it_is_sent_is_reset_and_never_padded() {
 }
 
 #[test]
+fn the_last_byte_of_a_file_that_changed_while_it_was_sent_never_arrives() {
+    let bytes = content(8 << 20, 6);
+    let folder = folder(&[("a", &bytes)]);
+    // Who holds it open for writing already is not held off by a lease.
+    let writer = File::options().write(true).open(folder.path().join("a")).unwrap();
+    let never = AtomicBool::new(false);
+    let mut site = Site::open(folder.path(), Limits::default(), &never);
+    let mut visit = site.visit();
+    // On a connection that stays nothing but its length tells the client that it has all of the file.
+    site.say(&visit, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    site.until(&mut visit, 60, |_, visit| visit.arrived.len() > 1 << 20);
+    writer.write_all_at(b"new", bytes.len() as u64 / 2).unwrap();
+    let all = head_len(&visit.arrived).unwrap() + bytes.len();
+    site.until(&mut visit, 60, |site, visit| {
+        site.failure(visit.id).is_some() || visit.arrived.len() == all
+    });
+    assert!(
+        visit.arrived.len() < all,
+        "bytes of two states of a file arrived as one"
+    );
+}
+
+#[test]
 fn a_file_too_long_to_be_kept_mapped_is_sent_in_parts() {
     let folder = folder(&[]);
     let len = 3_u64 << 30;
