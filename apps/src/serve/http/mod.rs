@@ -12,6 +12,7 @@
 pub mod answer;
 pub mod clock;
 pub mod conditions;
+pub mod host;
 pub mod ranges;
 pub mod representation;
 pub mod request;

@@ -1,13 +1,14 @@
 //! The head of a request (RFC 9112 §2 to §7), as far as a server of files cares.
 //!
-//! Fields that may stand only once and stand twice, two statements about the length of the body, a missing Host: each is a way to
-//! have two parties read one request as two different ones, and is refused.
+//! Fields that may stand only once and stand twice, two statements about the length of the body, a Host that is missing or none:
+//! each is a way to have two parties read one request as two different ones, and is refused.
 
 use std::mem::MaybeUninit;
 
 use httparse::Header;
 
 use super::Status;
+use super::host::is_host;
 
 /// The longest head in bytes, request line and fields.
 pub const MOST_HEAD: usize = 8 << 10;
@@ -111,9 +112,17 @@ pub fn read(bytes: &[u8]) -> Reading<'_> {
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
             Reading::Refused(Status::FieldsTooLarge)
         }
-        Err(httparse::Error::Version) => Reading::Refused(Status::VersionNotSupported),
+        Err(httparse::Error::Version) if names_version(within) => {
+            Reading::Refused(Status::VersionNotSupported)
+        }
         Err(_) => Reading::Refused(Status::BadRequest),
     }
+}
+
+/// Whether a version of HTTP stands where one belongs. A target with a space in it has the rest of itself there.
+fn names_version(head: &[u8]) -> bool {
+    let mut words = head.split(|&byte| byte == b' ');
+    words.nth(2).is_some_and(|word| word.starts_with(b"HTTP/"))
 }
 
 fn interpret<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status> {
@@ -121,7 +130,8 @@ fn interpret<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status
         return Err(Status::BadRequest);
     };
     let fields = Fields::sort(head.headers)?;
-    if version == 1 && fields.host.is_none() {
+    // An older client may leave it out.
+    if !fields.host.map_or(version == 0, is_host) {
         return Err(Status::BadRequest);
     }
     let body = fields.body()?;
@@ -308,6 +318,19 @@ mod tests {
     }
 
     #[test]
+    fn rfc9112_3_2_a_host_that_is_none_is_refused() {
+        for host in ["a b", "a/b", "u@a", "[fd00::2"] {
+            for version in ["HTTP/1.1", "HTTP/1.0"] {
+                let text = format!("GET / {version}\r\nHost: {host}\r\n\r\n");
+                assert_eq!(refusal(&text), Status::BadRequest, "{text}");
+            }
+        }
+        for host in ["", "a:80", "[fd00::2]:80"] {
+            request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        }
+    }
+
+    #[test]
     fn rfc9112_6_3_two_lengths_of_a_body_are_none() {
         let refused = |fields: &str| refusal(&format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
         let both = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n";
@@ -353,6 +376,7 @@ mod tests {
     #[test]
     fn what_is_no_http_1_is_refused() {
         assert_eq!(refusal("GET / HTTP/2.0\r\n\r\n"), Status::VersionNotSupported);
+        assert_eq!(refusal("GET /a b HTTP/1.1\r\n\r\n"), Status::BadRequest);
         assert_eq!(refusal("\x16\x03\x01\x02\0\x01"), Status::BadRequest);
         assert_eq!(refusal("GET / HTTP/1.1\r\nHost : h\r\n\r\n"), Status::BadRequest);
         assert_eq!(

@@ -6,6 +6,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::Status;
+use super::host::is_host;
 
 /// What stands for itself in the path of a URI (RFC 3986 §3.3), as far as it needs no second thought.
 const ENCODED: &AsciiSet = &CONTROLS
@@ -39,10 +40,12 @@ pub fn path_of(target: &str) -> Option<&str> {
             return None;
         }
         let rest = &target[7..];
-        match rest.find(['/', '?']) {
-            Some(at) if rest.as_bytes()[at] == b'/' => &rest[at..],
-            _ => "/",
+        let (host, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        // One without a host is none (RFC 9110 §4.2.1).
+        if host.is_empty() || host.starts_with(':') || !is_host(host.as_bytes()) {
+            return None;
         }
+        if after.starts_with('/') { after } else { "/" }
     };
     let end = path.find('?').unwrap_or(path.len());
     Some(&path[..end])
@@ -140,6 +143,9 @@ mod tests {
         assert_eq!(path_of("host:443"), None);
         assert_eq!(path_of("ftp://host/a"), None);
         assert_eq!(path_of("http:/é"), None);
+        for no_host in ["http:///a", "http://:80/a", "http://user@host/a", "http://ho st"] {
+            assert_eq!(path_of(no_host), None, "{no_host}");
+        }
         assert_eq!(query_of("/a?b?c"), "?b?c");
     }
 
