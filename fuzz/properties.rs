@@ -144,8 +144,7 @@ fn is_one_line_of_the_log(request: &Request<'_>, now: SystemTime) {
     }
     let page = Page::default();
     let mut log = Log::new(Box::new(page.clone()));
-    let line = Some((request.method.name(), request.target));
-    log.add(IpAddress::v4(10, 0, 0, 2), line, 200, 1, &Clock::at(now))
+    log.add(IpAddress::v4(10, 0, 0, 2), Some(request), 200, 1, &Clock::at(now))
         .expect("memory takes it");
     log.flush().expect("memory takes it");
     let written = String::from_utf8(page.0.take()).expect("text");

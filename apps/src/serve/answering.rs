@@ -52,9 +52,8 @@ impl Answering {
             Reading::Incomplete => (self.refuse(Status::RequestTimeout), None),
         };
         if let Some(log) = &mut self.log {
-            let line = request.map(|request| (request.method.name(), request.target));
             let (status, body) = (self.answer.status().code(), self.answer.body());
-            if let Err(error) = log.add(peer, line, status, body, &self.clock) {
+            if let Err(error) = log.add(peer, request.as_ref(), status, body, &self.clock) {
                 self.give_up_log(&error);
             }
         }

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pagewire_stack::IpAddress;
 
-use super::http::Clock;
+use super::http::{Clock, Request};
 
 /// Lines beyond this many bytes leave at once.
 const FULL: usize = 64 << 10;
@@ -44,7 +44,7 @@ impl Log {
     pub fn add(
         &mut self,
         peer: IpAddress,
-        request: Option<(&str, &str)>,
+        request: Option<&Request<'_>>,
         status: u16,
         bytes: u64,
         clock: &Clock,
@@ -55,10 +55,15 @@ impl Log {
         }
         let _ = write!(self.lines, "{peer} - - [{}] ", self.date);
         match request {
-            Some((method, target)) => {
-                let _ = write!(self.lines, "\"{method} ");
+            Some(Request {
+                method,
+                target,
+                minor,
+                ..
+            }) => {
+                let _ = write!(self.lines, "\"{} ", method.name());
                 push_escaped(&mut self.lines, target);
-                self.lines.push_str(" HTTP/1.1\"");
+                let _ = write!(self.lines, " HTTP/1.{minor}\"");
             }
             // What could not be read is not repeated.
             None => self.lines.push_str("\"-\""),
@@ -114,6 +119,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
+    use super::super::http::{Reading, request};
     use super::*;
 
     #[derive(Clone, Default)]
@@ -142,11 +148,15 @@ mod tests {
         let mut log = Log::new(Box::new(page.clone()));
         let clock = Clock::at(UNIX_EPOCH + Duration::from_secs(784_111_777));
         let peer = IpAddress::v4(10, 0, 0, 2);
-        log.add(peer, Some(("GET", "/a\"b")), 200, 1024, &clock).unwrap();
+        let read = request::read(b"GET /a\"b HTTP/1.0\r\n\r\n");
+        let Reading::Request { request, .. } = read else {
+            panic!("{read:?}");
+        };
+        log.add(peer, Some(&request), 200, 1024, &clock).unwrap();
         log.add(peer, None, 400, 16, &clock).unwrap();
         assert!(page.0.lock().unwrap().is_empty(), "lines are collected");
         log.flush().unwrap();
-        let expected = "10.0.0.2 - - [06/Nov/1994:08:49:37 +0000] \"GET /a\\x22b HTTP/1.1\" 200 1024\n\
+        let expected = "10.0.0.2 - - [06/Nov/1994:08:49:37 +0000] \"GET /a\\x22b HTTP/1.0\" 200 1024\n\
             10.0.0.2 - - [06/Nov/1994:08:49:37 +0000] \"-\" 400 16\n";
         assert_eq!(
             String::from_utf8(page.0.lock().unwrap().clone()).unwrap(),

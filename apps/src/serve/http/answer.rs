@@ -407,6 +407,7 @@ mod tests {
         let request = Request {
             method: Method::Get,
             target: "/",
+            minor: 1,
             persistence: Persistence::Stays,
             range: Some(b"bytes=0-1,3-4"),
             preconditions: request::Preconditions::default(),

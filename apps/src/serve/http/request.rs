@@ -70,6 +70,8 @@ pub struct Request<'a> {
     pub method: Method,
     /// The request target as it was written.
     pub target: &'a str,
+    /// Its version of HTTP/1: the digit behind the dot.
+    pub minor: u8,
     /// How the connection goes on.
     pub persistence: Persistence,
     /// Range, of a GET.
@@ -154,6 +156,7 @@ fn interpret<'a>(head: &httparse::Request<'_, 'a>) -> Result<Request<'a>, Status
     Ok(Request {
         method,
         target,
+        minor: version,
         persistence,
         range: fields.range.filter(|_| method == Method::Get),
         preconditions: fields.preconditions,
@@ -262,7 +265,7 @@ mod tests {
         let request =
             request("GET /a?b HTTP/1.1\r\nHost: h\r\nRange: bytes=0-1\r\nIF-NONE-MATCH: \"x\"\r\n\r\n");
         assert_eq!(request.method, Method::Get);
-        assert_eq!(request.target, "/a?b");
+        assert_eq!((request.target, request.minor), ("/a?b", 1));
         assert_eq!(request.persistence, Persistence::Stays);
         assert_eq!(request.range, Some(&b"bytes=0-1"[..]));
         assert_eq!(request.preconditions.if_none_match, Some(&b"\"x\""[..]));
