@@ -1,6 +1,7 @@
 //! Why a machine stopped before its work was done.
 
 use std::io;
+use std::net::SocketAddr;
 
 use pagewire_bus::BusError;
 use pagewire_nic::port::NicError;
@@ -79,7 +80,8 @@ pub enum LiveError {
     Wait(#[source] BusError),
     /// Nobody answered.
     #[error(
-        "{remote} has not answered for {seconds} s: check its address, and that --ip (and --gateway, if it is not on the same network) let it be reached"
+        "{} has not answered for {seconds} s: check its address, and that --ip (and --gateway, if it is not on the same network) let it be reached",
+        SocketAddr::from(*remote)
     )]
     NoAnswer {
         /// The peer.
@@ -89,14 +91,15 @@ pub enum LiveError {
     },
     /// It could not even be asked.
     #[error(
-        "nobody tells the Ethernet address of {remote}, or of the gateway on the way: see that it is up, on this network and on this VLAN"
+        "nobody tells the Ethernet address of {}, or of the gateway on the way: see that it is up, on this network and on this VLAN",
+        SocketAddr::from(*remote)
     )]
     NoNeighbour {
         /// The peer.
         remote: IpEndpoint,
     },
     /// Nobody listens there.
-    #[error("{remote} refused the connection: start the receiver first, and check the port")]
+    #[error("{} refused the connection: start the receiver first, and check the port", SocketAddr::from(*remote))]
     Refused {
         /// The peer.
         remote: IpEndpoint,
@@ -131,4 +134,23 @@ pub enum LiveError {
     /// The stop flag was raised.
     #[error("interrupted")]
     Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_stack::IpAddress;
+
+    use super::*;
+
+    #[test]
+    fn an_ipv6_peer_is_written_as_the_command_line_takes_it() {
+        let remote = IpEndpoint::new(IpAddress::v6(0xfd00, 0, 0, 0, 0, 0, 0, 9), 5001);
+        for error in [
+            LiveError::NoAnswer { remote, seconds: 1 },
+            LiveError::NoNeighbour { remote },
+            LiveError::Refused { remote },
+        ] {
+            assert!(error.to_string().contains("[fd00::9]:5001"), "{error}");
+        }
+    }
 }

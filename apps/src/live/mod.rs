@@ -25,13 +25,14 @@ mod receiving;
 mod sending;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use pagewire_bus::Function;
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::Fallback;
-use pagewire_stack::{Duration, Instant, IpCidr, IpEndpoint, Lease, Stack, StackConfig, State};
+use pagewire_stack::{Duration, Instant, IpCidr, Lease, Stack, StackConfig, State};
 
 pub use cable::OnCable;
 pub use driver::Driver;
@@ -116,7 +117,7 @@ impl fmt::Display for Notice {
             Self::Listening { addresses, port } => {
                 f.write_str("listening at")?;
                 for address in addresses {
-                    write!(f, " {}", IpEndpoint::new(address.address(), *port))?;
+                    write!(f, " {}", SocketAddr::new(address.address().into(), *port))?;
                 }
                 Ok(())
             }
@@ -216,4 +217,23 @@ pub fn run_on_cable<A: Application>(
 ) -> Result<Outcome, LiveError> {
     let function = Arc::new(machine.nic().clone());
     driver::run(function, Some(machine), settings, application, observer)
+}
+
+#[cfg(test)]
+mod tests {
+    use pagewire_stack::IpAddress;
+
+    use super::*;
+
+    #[test]
+    fn where_it_listens_is_written_as_clients_are_given_it() {
+        let listening = Notice::Listening {
+            addresses: vec![
+                IpCidr::new(IpAddress::v6(0xfd00, 0, 0, 0, 0, 0, 0, 2), 64),
+                IpCidr::new(IpAddress::v4(10, 0, 0, 2), 24),
+            ],
+            port: 80,
+        };
+        assert_eq!(listening.to_string(), "listening at [fd00::2]:80 10.0.0.2:80");
+    }
 }

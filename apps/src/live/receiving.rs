@@ -1,5 +1,6 @@
 //! One stream from whoever connects first: every byte goes to the sink as it arrives.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use pagewire_nic::port::{RxQueue, TxQueue};
@@ -70,7 +71,7 @@ impl<'a> Receiving<'a> {
             (self.began, self.last_move) = (now, now);
             let peer = stack
                 .status(id)
-                .map(|status| status.remote.to_string())
+                .map(|status| SocketAddr::from(status.remote).to_string())
                 .unwrap_or_default();
             (observer.tell)(Notice::Connected { peer: peer.clone() });
             self.peer = Some(peer);

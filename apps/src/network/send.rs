@@ -4,6 +4,7 @@
 //! is still what it was when it was declared. The SHA-256 printed is for comparing with the far end's.
 
 use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
 
 use pagewire::live::{Outcome, Sending};
 use serde::Serialize;
@@ -110,7 +111,7 @@ impl Sent {
             bytes,
             sha256,
             verified: None,
-            to: sending.to.to_string(),
+            to: SocketAddr::from(sending.to).to_string(),
             address: place.to_string(),
             backend: place.backend(),
             mode: arguments.mode.name(),

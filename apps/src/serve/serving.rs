@@ -7,6 +7,7 @@
 //!
 //! It ends in two steps: it takes no more requests and lets everybody have the answers under way, within a limit; then it is done.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
@@ -270,7 +271,8 @@ impl<'a> Serving<'a> {
         if let Some(status) = stack.status(client.id) {
             self.served.cut_short += u64::from(status.acknowledged < status.promised);
             if let Some(failure) = status.failure {
-                tracing::info!("the connection with {} has ended: {failure}", status.remote);
+                let remote = SocketAddr::from(status.remote);
+                tracing::info!("the connection with {remote} has ended: {failure}");
             }
         }
         stack.release(client.id);

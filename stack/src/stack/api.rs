@@ -1,5 +1,6 @@
 //! What an application asks of a stack.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,13 +38,13 @@ pub enum OpenError {
         limit: usize,
     },
     /// No free local port towards that peer.
-    #[error("all local ports towards {remote} are in use: close some connections")]
+    #[error("all local ports towards {} are in use: close some connections", SocketAddr::from(*remote))]
     NoPort {
         /// The peer.
         remote: IpEndpoint,
     },
     /// The peer is out of reach.
-    #[error("{remote} cannot be reached: {why}")]
+    #[error("{} cannot be reached: {why}", SocketAddr::from(*remote))]
     Unreachable {
         /// The peer.
         remote: IpEndpoint,
