@@ -48,7 +48,7 @@ pub enum NoRoot {
     )]
     NoBeneath,
     /// It may not be read, or the system refuses otherwise.
-    #[error("the folder '{}' could not be opened: {cause}", path.display())]
+    #[error("the folder '{}' could not be opened: {cause}; name one whose files you may read", path.display())]
     Refused {
         /// Its path.
         path: PathBuf,
@@ -296,5 +296,7 @@ mod tests {
         };
         assert!(open("nothing").contains("check the name"));
         assert!(open("secret").contains("is no folder"));
+        symlink("loop", tree.path().join("loop")).unwrap();
+        assert!(open("loop").contains("you may read"));
     }
 }

@@ -16,7 +16,8 @@ pub enum AttachError {
     /// The kernel has no TAP, or this user may not make one.
     #[error(
         "a TAP could not be opened ({cause}); have one made for you: sudo ip tuntap add dev {name} mode tap user $USER \
-         && sudo ip link set {name} up (and, if /dev/net/tun is missing: sudo modprobe tun)"
+         && sudo ip link set {name} up (and, if /dev/net/tun is missing: sudo modprobe tun; if it is not yours to open: \
+         sudo chmod a+rw /dev/net/tun)"
     )]
     TapNotPermitted {
         /// Its name.
