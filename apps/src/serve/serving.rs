@@ -288,6 +288,8 @@ impl<'a> Serving<'a> {
         now: Instant,
     ) {
         self.next_tending = now + TEND;
+        // Whoever is answered because he was silent has had no event.
+        self.answering.clock.set(SystemTime::now());
         // Whoever wants to write a file that is only kept open waits no longer than this.
         self.answering.files.tend(now);
         self.answering.flush_log();

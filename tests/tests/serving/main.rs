@@ -281,6 +281,28 @@ fn who_says_nothing_is_let_go_and_who_begins_and_does_not_end_is_told() {
 }
 
 #[test]
+fn rfc9110_6_6_1_who_is_told_after_a_silence_has_the_date_of_the_answer() {
+    let folder = folder(&[("a", b"a")]);
+    let never = AtomicBool::new(false);
+    let mut site = Site::open(folder.path(), Limits::default(), &never);
+    let mut slow = site.visit();
+    site.say(&slow, "GET /a HTTP/1.1\r\nHost:");
+    let (before, _) = site.fetch("GET /a", "");
+    // All that happens to that connection has happened then.
+    site.run_for(1);
+    // Dates are in seconds of the system's clock.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    site.until(&mut slow, 15, |site, visit| site.is_drained(visit.id));
+    assert_ne!(date(&head(&slow.arrived)), date(&before));
+}
+
+fn date(head: &str) -> &str {
+    head.lines()
+        .find(|line| line.starts_with("Date"))
+        .expect("a date")
+}
+
+#[test]
 fn who_takes_nothing_and_who_vanishes_are_let_go_and_nobody_else_notices() {
     let bytes = content(4 << 20, 6);
     let folder = folder(&[("a", &bytes)]);
