@@ -56,6 +56,17 @@ impl Meter {
         }
     }
 
+    /// Begins anew at `now`: CPU time from here on is what counts. Takes no system call but the one for that time.
+    pub(crate) fn restart(&mut self, now: Duration, doorbells: Duration) {
+        *self = Self {
+            cpu: thread_time(),
+            wall: Spent::default(),
+            last: now,
+            doorbells,
+            switches: self.switches,
+        };
+    }
+
     /// Notes a round.
     pub(crate) fn round(&mut self, round: Round) {
         let Round { host, device, .. } = round;
@@ -73,12 +84,6 @@ impl Meter {
     /// The thread has slept until `now`: that took no CPU time.
     pub(crate) fn skip_to(&mut self, now: Duration) {
         self.wall.rests += 1;
-        self.last = now;
-    }
-
-    /// What was done since the last round is no part of what is measured: it took `cpu` of CPU time, and ended at `now`.
-    pub(crate) fn leave_out(&mut self, cpu: Duration, now: Duration) {
-        self.cpu += cpu;
         self.last = now;
     }
 
