@@ -423,6 +423,10 @@ impl Application for Serving<'_> {
 
     fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
         for client in self.clients.drain() {
+            let under_way = stack
+                .status(client.id)
+                .is_some_and(|status| status.acknowledged < status.promised);
+            self.served.cut_short += u64::from(under_way);
             stack.abort(client.id, Failure::Aborted);
         }
     }

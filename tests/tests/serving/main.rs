@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pagewire::serve::Limits;
-use pagewire_stack::{Failure, State};
+use pagewire_stack::{Duration, Failure, State};
 
 use site::{Site, Visit, content, folder, head, head_len};
 
@@ -375,6 +375,23 @@ fn its_end_waits_for_answers_under_way_and_for_nothing_else() {
         site.pair.far.stack.status(late.id).map(|status| status.state),
         Some(State::Established)
     );
+}
+
+#[test]
+fn an_answer_that_is_not_over_when_the_server_ends_is_counted_as_cut_short() {
+    let folder = folder(&[("a", &content(4 << 20, 8))]);
+    let drain = AtomicBool::new(false);
+    let mut site = Site::open(folder.path(), Limits::default(), &drain);
+    let mut slow = site.visit();
+    site.say(&slow, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    site.until(&mut slow, 60, |_, visit| visit.arrived.len() > 1000);
+    drain.store(true, Ordering::Relaxed);
+    let limit = site.pair.now + Duration::from_secs(12);
+    while !site.done {
+        assert!(site.pair.now < limit, "it waits for somebody who takes nothing");
+        site.round();
+    }
+    assert_eq!(site.served().cut_short, 1);
 }
 
 #[test]
