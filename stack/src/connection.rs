@@ -13,7 +13,7 @@ use crate::flow::Flow;
 use crate::headers::FourTuple;
 use crate::inbox::Inbox;
 use crate::patience::Silence;
-use crate::phantom::{PooledSocket, TransmitRing};
+use crate::phantom::{PooledSocket, TransmitRing, filled_to};
 use crate::small_bytes::SmallBytes;
 use crate::sockets::{Ready, Registration};
 use crate::source::SourceError;
@@ -197,14 +197,14 @@ impl Connection {
 
     /// Takes note of what was acknowledged, hands newly promised bytes to smoltcp, and closes when the last
     /// one is acknowledged. A source that fails resets the connection, and so does a peer that is silent for too
-    /// long.
-    pub(crate) fn advance(&mut self, chunks: &mut SmallBytes, now: Instant) {
+    /// long. `request` is what smoltcp emits at once, in bytes of payload.
+    pub(crate) fn advance(&mut self, chunks: &mut SmallBytes, request: usize, now: Instant) {
         match self.silence(now) {
             None => {}
             Some(Silence::NoNeighbour) => self.abort(Failure::NoNeighbour),
             Some(Silence::NoAnswer(time)) => self.abort(Failure::Silent { seconds: time.secs() }),
         }
-        if let Err(error) = self.try_advance(chunks, now) {
+        if let Err(error) = self.try_advance(chunks, request, now) {
             self.abort(Failure::Source(error));
         }
     }
@@ -215,7 +215,12 @@ impl Connection {
         self.flow.patience.spent(state, spoken, now)
     }
 
-    fn try_advance(&mut self, chunks: &mut SmallBytes, now: Instant) -> Result<(), SourceError> {
+    fn try_advance(
+        &mut self,
+        chunks: &mut SmallBytes,
+        request: usize,
+        now: Instant,
+    ) -> Result<(), SourceError> {
         if let Some(error) = self.flow.failure.take() {
             return Err(error);
         }
@@ -230,7 +235,7 @@ impl Connection {
                 self.flow.asked_after = self.flow.retransmitted;
                 self.flow.queue.verify(now)?;
             }
-            self.promise();
+            self.promise(request);
         }
         // The FIN waits for the last acknowledgment, so that a file which turns out to have changed ends in
         // a reset and never in a regular close.
@@ -262,8 +267,11 @@ impl Connection {
     }
 
     /// Enqueues promised bytes in the phantom ring: nothing is written.
-    fn promise(&mut self) {
-        let mut left = self.flow.queue.promised() - self.flow.enqueued;
+    fn promise(&mut self, request: usize) {
+        let socket = self.socket();
+        let (queued, capacity) = (socket.send_queue(), socket.send_capacity());
+        let (from, promised) = (self.flow.enqueued, self.flow.queue.promised());
+        let mut left = filled_to(from, promised, queued, capacity, request) - from;
         // Twice, because smoltcp offers the room up to the ring's end first.
         for _ in 0..2 {
             if left == 0 {

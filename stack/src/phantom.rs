@@ -194,8 +194,22 @@ pub(crate) fn untouched_zeros(len: usize) -> std::io::Result<&'static mut [u8]> 
     Ok(&mut Box::leak(Box::new(map))[..])
 }
 
+/// How far a phantom ring of `capacity` bytes is to be filled, which holds `queued` bytes up to `enqueued`, when `promised` are
+/// to be sent in all, at most `request` at once. Where there are more than it takes, it ends with a whole request: smoltcp
+/// sends what it has, and each acknowledgment would make a short request of the room that it frees.
+pub(crate) fn filled_to(enqueued: u64, promised: u64, queued: usize, capacity: usize, request: usize) -> u64 {
+    let full = enqueued + capacity.saturating_sub(queued) as u64;
+    if promised <= full {
+        return promised;
+    }
+    let whole = full - full % request.clamp(1, capacity.max(1)) as u64;
+    whole.max(enqueued)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn private_kilobytes() -> u64 {
@@ -230,5 +244,35 @@ mod tests {
         let pooled = pool.take().unwrap();
         assert!(!pooled.socket.is_open());
         assert!(pool.idle.is_empty());
+    }
+
+    #[test]
+    fn an_acknowledgment_of_less_than_a_request_fills_nothing_but_the_end_is_taken() {
+        let (request, capacity) = (1000, 4000);
+        let filled = |promised, queued| filled_to(8000, promised, queued, capacity, request);
+        assert_eq!(filled(90_000, 4000), 8000, "full");
+        assert_eq!(filled(90_000, 3400), 8000, "room for 600");
+        assert_eq!(filled(90_000, 2900), 9000, "room for 1100");
+        assert_eq!(filled(8600, 3400), 8600, "the end has room");
+    }
+
+    proptest! {
+        #[test]
+        fn a_ring_takes_what_fits_in_whole_requests_and_never_stands_still_empty(
+            enqueued in 0_u64..1 << 40,
+            waiting in 0_u64..1 << 24,
+            capacity in 1_usize..1 << 21,
+            share in 0.0..=1.0,
+            request in 1_usize..1 << 18,
+        ) {
+            let queued = (capacity as f64 * share) as usize;
+            let promised = enqueued + waiting;
+            let filled = filled_to(enqueued, promised, queued, capacity, request);
+            prop_assert!((enqueued..=promised).contains(&filled));
+            prop_assert!(filled - enqueued <= (capacity - queued) as u64);
+            let whole = filled.is_multiple_of(request.min(capacity) as u64);
+            prop_assert!(whole || filled == promised || filled == enqueued);
+            prop_assert!(queued > 0 || waiting == 0 || filled > enqueued);
+        }
     }
 }

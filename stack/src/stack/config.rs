@@ -108,12 +108,17 @@ impl StackConfig {
         NonZeroUsize::new(frames * mss).filter(|_| self.segmentation_offload)
     }
 
+    /// The most payload in whatever smoltcp emits at once: a segmentation request, or a frame.
+    pub(crate) fn request(&self, limits: TxLimits) -> usize {
+        self.segment_payload(limits)
+            .map_or(self.mtu - HEADERS_V4, NonZeroUsize::get)
+    }
+
     /// The sizes that sockets get. A transmit ring of whole segments never ends in the middle of one, where smoltcp
     /// would send two short ones.
     pub(crate) fn socket_sizes(&self, limits: TxLimits) -> SocketSizes {
-        let segment = self.segment_payload(limits);
-        let payload = segment.map_or(self.mtu - HEADERS_V4, NonZeroUsize::get);
-        let whole = self.sockets.transmit / payload * payload;
+        let request = self.request(limits);
+        let whole = self.sockets.transmit / request * request;
         SocketSizes {
             transmit: if whole > 0 { whole } else { self.sockets.transmit },
             ..self.sockets

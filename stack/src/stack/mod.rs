@@ -123,6 +123,8 @@ struct Core<T> {
     shadow: Option<&'static mut [u8]>,
     /// Connections whose peer's Ethernet address was asked for.
     seeking: Vec<usize>,
+    /// Payload bytes of a full segmentation request, or of a frame.
+    request: usize,
     phantom_sockets: SocketPool,
     real_sockets: SocketPool,
     small_bytes: SmallBytes,
@@ -170,7 +172,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let addresses = config.own_addresses(mac)?;
         config.check_gateways(&addresses)?;
         let capabilities = config.capabilities(limits);
-        let sizes = config.socket_sizes(limits);
+        let (request, sizes) = (config.request(limits), config.socket_sizes(limits));
         let copied = Arc::new(AtomicU64::new(0));
         let longest = config.longest_packet(limits);
         let mut egress = Egress::new(tx, limits, &mapper, longest, config.vlan, Arc::clone(&copied))?;
@@ -207,6 +209,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             holders: Vec::new(),
             shadow,
             seeking: Vec::new(),
+            request,
             phantom_sockets: SocketPool::new(sizes, config.receive, config.congestion),
             real_sockets: SocketPool::new(sizes, config.receive, config.congestion),
             small_bytes: SmallBytes::new(Arc::clone(&mapper)),

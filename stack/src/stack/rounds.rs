@@ -145,7 +145,7 @@ impl<T: TxQueue> Core<T> {
     /// Lets one connection emit; returns whether it has more to do at once.
     fn turn(&mut self, key: usize, now: Instant) -> bool {
         let connection = &mut self.connections[key];
-        connection.advance(&mut self.small_bytes, now);
+        connection.advance(&mut self.small_bytes, self.request, now);
         if connection.awaits_answer() {
             self.settle(key, now);
             return self.connections.contains(key);
