@@ -11,7 +11,7 @@ code=0
 wait $background || code=$?
 [ $code = 1 ]
 cat /tmp/send.log
-grep -q 'gone' /tmp/send.log
+grep -q 'went while it was in use' /tmp/send.log
 kill -9 $far_end
 [ ! -e /sys/bus/pci/devices/$NIC ]
 refuses $NIC 'pagewire.list' -- pagewire ping 10.0.0.2 $near
