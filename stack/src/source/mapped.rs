@@ -13,8 +13,8 @@
 //!
 //! A file may change under way. Where the kernel grants a read lease, a process that opens the file for
 //! writing waits until we are done, or for [`LEASE_GRACE`](super::LEASE_GRACE), whichever comes first. Where it grants none (a
-//! writer has the file open already, or it is another user's), the fingerprint tells before the last byte is sent, and
-//! before the end of the stream is, that the file is not the one that was declared.
+//! writer has the file open already, or it is another user's), the fingerprint tells at the end, and before
+//! the end of the stream is sent, that the file is not the one that was declared.
 
 use std::collections::VecDeque;
 use std::fs::File;

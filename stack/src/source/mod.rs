@@ -59,8 +59,7 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// Whether what was handed out is what was declared. Asked when the last byte is handed out, and when the peer has
-    /// acknowledged all of it.
+    /// Whether what was handed out is what was declared. Asked when the peer has acknowledged all of it.
     ///
     /// # Errors
     /// [`SourceError::Changed`] and what the system says.
