@@ -208,7 +208,7 @@ impl<'a> Serving<'a> {
             return;
         }
         // The client has said its last word; what was promised still goes out.
-        if self.clients[key].ending && status.acknowledged == status.promised {
+        if self.clients[key].ending && !status.is_under_way() {
             self.leave(stack, key);
         } else {
             self.end(stack, key, now);
@@ -269,7 +269,7 @@ impl<'a> Serving<'a> {
         let client = self.clients.remove(key);
         self.next_looks.cancel(key);
         if let Some(status) = stack.status(client.id) {
-            self.served.cut_short += u64::from(status.acknowledged < status.promised);
+            self.served.cut_short += u64::from(status.is_under_way());
             if let Some(failure) = status.failure {
                 let remote = SocketAddr::from(status.remote);
                 tracing::info!("the connection with {remote} has ended: {failure}");
@@ -336,7 +336,7 @@ impl<'a> Serving<'a> {
             linger,
             ..
         } = self.limits;
-        if status.acknowledged < status.promised {
+        if status.is_under_way() {
             if silent >= stalled {
                 let seconds = silent.secs();
                 stack.abort(client.id, Failure::Silent { seconds });
@@ -425,7 +425,7 @@ impl Application for Serving<'_> {
         for client in self.clients.drain() {
             let under_way = stack
                 .status(client.id)
-                .is_some_and(|status| status.acknowledged < status.promised);
+                .is_some_and(|status| status.is_under_way());
             self.served.cut_short += u64::from(under_way);
             stack.abort(client.id, Failure::Aborted);
         }

@@ -79,6 +79,14 @@ pub struct Status<'a> {
     pub failure: Option<&'a Failure>,
 }
 
+impl Status<'_> {
+    /// Whether bytes that were promised have not been acknowledged yet.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.acknowledged < self.promised
+    }
+}
+
 impl<T: TxQueue, R: RxQueue> Stack<T, R> {
     /// Starts a connection to `remote`; `ring` says how its payload will be sent.
     ///
