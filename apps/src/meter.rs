@@ -56,17 +56,6 @@ impl Meter {
         }
     }
 
-    /// Begins anew at `now`: CPU time from here on is what counts. Takes no system call but the one for that time.
-    pub(crate) fn restart(&mut self, now: Duration, doorbells: Duration) {
-        *self = Self {
-            cpu: thread_time(),
-            wall: Spent::default(),
-            last: now,
-            doorbells,
-            switches: self.switches,
-        };
-    }
-
     /// Notes a round.
     pub(crate) fn round(&mut self, round: Round) {
         let Round { host, device, .. } = round;

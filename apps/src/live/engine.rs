@@ -190,7 +190,7 @@ impl<N: Nic, T: TxQueue, R: RxQueue> Engine<'_, N, T, R> {
             wall: now.saturating_sub(began),
             cpu: thread_time().saturating_sub(cpu),
         };
-        self.meter.restart(now, self.machine.doorbell_time());
+        self.meter = Meter::start(now, self.machine.doorbell_time());
         Ok(())
     }
 
