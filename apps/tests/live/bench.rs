@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pagewire::live::{
-    self, Counters, LiveError, Notice, Observer, Outcome, Receiving, Sending, Settings, Waiting,
+    self, Application, Counters, LiveError, Notice, Observer, Outcome, Receiving, Sending, Settings, Waiting,
 };
 use pagewire::transfer::{Mode, Sink};
 use pagewire_emu::cable::Impairments;
@@ -150,8 +150,17 @@ pub(crate) fn send(
         len as u64,
         Mode::ZeroCopy,
     );
+    run_near(bench, &mut sending, watcher)
+}
+
+/// Runs an application on the near machine.
+pub(crate) fn run_near<A: Application>(
+    bench: &Bench,
+    application: &mut A,
+    watcher: &Watcher,
+) -> Result<Outcome, LiveError> {
     let nic = Arc::new(bench.near.clone());
-    watcher.watch(|observer| live::run(nic, &settings(1), &mut sending, observer))
+    watcher.watch(|observer| live::run(nic, &settings(1), application, observer))
 }
 
 /// Receives on `port` of the far machine.

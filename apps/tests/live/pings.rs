@@ -1,22 +1,20 @@
 //! A live machine asks another for an echo, and is asked itself, whatever it does besides.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use pagewire::live::{self, LiveError, Pinging};
+use pagewire::live::{LiveError, Pinging};
 use pagewire_emu::Model;
 use pagewire_emu::cable::Impairments;
 
-use crate::bench::{Bench, Kept, PORT, Watcher, address, guarded, receive, settings};
+use crate::bench::{Bench, Kept, PORT, Watcher, address, guarded, receive, run_near};
 
 /// Pings 10.0.0.`to` from the near machine; returns how many replies came.
 fn ping(bench: &Bench, to: u8, count: u16, watcher: &Watcher) -> Result<u16, LiveError> {
     let mut heard = 0;
     let mut replied = |_: &_| heard += 1;
     let mut pinging = Pinging::new(address(to), count, 56, &mut replied);
-    let nic = Arc::new(bench.near.clone());
-    watcher.watch(|observer| live::run(nic, &settings(1), &mut pinging, observer))?;
+    run_near(bench, &mut pinging, watcher)?;
     let received = pinging.received();
     assert_eq!(received, heard);
     Ok(received)

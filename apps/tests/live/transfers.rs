@@ -14,8 +14,8 @@ use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::{Instant as StackInstant, IpCidr, IpEndpoint, Stack, VlanId};
 
 use crate::bench::{
-    Bench, Kept, PORT, Watcher, address, address_v6, file, guarded, receive, receive_as, send, settings,
-    wait_until,
+    Bench, Kept, PORT, Watcher, address, address_v6, file, guarded, receive, receive_as, run_near, send,
+    settings, wait_until,
 };
 
 /// Sends `len` bytes over the bench, with `meanwhile` going on; both ends end well and what arrives is what was sent.
@@ -59,6 +59,19 @@ fn a_file_arrives_whole_and_the_sender_copies_none_of_it() {
     }
 }
 
+/// Runs an application that sends, beside a machine that receives; it ends well.
+fn sent_by<A: Application>(application: &mut A) -> Outcome {
+    let bench = Bench::new(Model::Ixgbe, Impairments::none());
+    let (sender, receiver) = (Watcher::default(), Watcher::default());
+    let sent = guarded(&[&sender, &receiver], || {
+        thread::scope(|scope| {
+            scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
+            run_near(&bench, application, &sender)
+        })
+    });
+    sent.expect("the sender ends well")
+}
+
 /// What it takes a slow application to begin.
 const TO_BEGIN: Duration = Duration::from_millis(300);
 
@@ -99,19 +112,9 @@ impl Application for Slow {
 
 #[test]
 fn what_it_takes_to_map_the_file_is_told_apart_from_the_transfer() {
-    let bench = Bench::new(Model::Ixgbe, Impairments::none());
     let (file, _) = file(1000);
-    let (sender, receiver) = (Watcher::default(), Watcher::default());
-    let sent = guarded(&[&sender, &receiver], || {
-        thread::scope(|scope| {
-            scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
-            let to = IpEndpoint::new(address(2), PORT);
-            let mut slow = Slow(Sending::new(to, file, 1000, Mode::ZeroCopy));
-            let nic = Arc::new(bench.near.clone());
-            sender.watch(|observer| live::run(nic, &settings(1), &mut slow, observer))
-        })
-    });
-    let sent = sent.expect("the sender ends well");
+    let to = IpEndpoint::new(address(2), PORT);
+    let sent = sent_by(&mut Slow(Sending::new(to, file, 1000, Mode::ZeroCopy)));
     let to_begin = TO_BEGIN.as_secs_f64();
     assert!(
         sent.beginning_seconds >= to_begin && sent.beginning_cpu_s >= to_begin,
@@ -126,22 +129,12 @@ fn what_it_takes_to_map_the_file_is_told_apart_from_the_transfer() {
 fn a_file_that_is_copied_is_read_by_calls_that_are_counted_and_one_by_reference_by_none() {
     const LEN: u64 = 4 << 20;
     for mode in [Mode::Copy, Mode::ZeroCopy] {
-        let bench = Bench::new(Model::Ixgbe, Impairments::none());
         let (file, _) = file(LEN as usize);
-        let (sender, receiver) = (Watcher::default(), Watcher::default());
         let mut sending = Sending::new(IpEndpoint::new(address(2), PORT), file, LEN, mode);
-        let settings = settings(1);
-        let sent = guarded(&[&sender, &receiver], || {
-            thread::scope(|scope| {
-                scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
-                let nic = Arc::new(bench.near.clone());
-                sender.watch(|observer| live::run(nic, &settings, &mut sending, observer))
-            })
-        });
-        sent.expect("the sender ends well");
+        sent_by(&mut sending);
         // A call fills what is free of the socket's ring, and no more.
         let least = match mode {
-            Mode::Copy => LEN / settings.stack.sockets.transmit as u64,
+            Mode::Copy => LEN / settings(1).stack.sockets.transmit as u64,
             Mode::ZeroCopy => 0,
         };
         let reads = sending.reads();
