@@ -61,8 +61,7 @@ pub(crate) fn a_capture_on_a_cable_with_loss_has_what_was_lost_too() {
 }
 
 pub(crate) fn a_capture_can_be_read_while_the_machine_is_at_work() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let tap = PcapTap::new(Box::new(file.reopen().unwrap())).unwrap();
+    let (file, tap) = recording();
     let folder = tempfile::tempdir().unwrap();
     let is_there = || file.as_file().metadata().unwrap().len() > FILE_HEADER;
     let (is_there, _) = while_serving_recorded(folder.path(), Limits::default(), Some(tap), |_| {
@@ -82,10 +81,16 @@ struct Capture {
     ended: SystemTime,
 }
 
-/// Has a transfer's frames written down.
-fn captured<R>(transfer: impl FnOnce(Option<Arc<PcapTap>>) -> R) -> Capture {
+/// A file, and what writes frames down in it.
+fn recording() -> (tempfile::NamedTempFile, Arc<PcapTap>) {
     let file = tempfile::NamedTempFile::new().unwrap();
     let tap = PcapTap::new(Box::new(file.reopen().unwrap())).unwrap();
+    (file, tap)
+}
+
+/// Has a transfer's frames written down.
+fn captured<R>(transfer: impl FnOnce(Option<Arc<PcapTap>>) -> R) -> Capture {
+    let (file, tap) = recording();
     let began = SystemTime::now();
     transfer(Some(tap.clone()));
     tap.finish().unwrap();
