@@ -219,7 +219,7 @@ fn main() -> ExitCode {
         (None, _) => 1000,
         (Some("--batches"), Some(Ok(batches))) => batches,
         _ => {
-            eprintln!("usage: forward [--batches N]");
+            eprintln!("usage: pagewire-forwarder [--batches N]");
             return ExitCode::from(2);
         }
     };
@@ -232,7 +232,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("forward: {error}");
+            eprintln!("pagewire-forwarder: {error}");
             ExitCode::FAILURE
         }
     }
