@@ -92,7 +92,7 @@ impl StackConfig {
     /// acknowledgment of one before the next is full. None where the NIC is not to cut, or takes no whole frame at once.
     ///
     /// Where it costs no more than a sixteenth it is also whole cache lines: each request then starts at one in the transmit
-    /// ring, from where smoltcp copies it half as fast again into the [scratch](pagewire_nic::dma::Scratch).
+    /// ring, from where smoltcp copies it fastest into the [scratch](pagewire_nic::dma::Scratch).
     fn segment_payload(&self, limits: TxLimits) -> Option<NonZeroUsize> {
         let mss = self.mtu - HEADERS_V4;
         let most = (self.sockets.transmit / SEGMENTS).max(LONGEST_IP - HEADERS_V4);
@@ -127,8 +127,7 @@ impl StackConfig {
 
     /// The longest packet in bytes that smoltcp emits, the Ethernet header included.
     pub(crate) fn longest_packet(&self, limits: TxLimits) -> usize {
-        let segment = self.segment_payload(limits);
-        ETHERNET + segment.map_or(self.mtu, |payload| HEADERS_V4 + payload.get())
+        ETHERNET + HEADERS_V4 + self.request(limits)
     }
 
     /// The longest packet in bytes that can arrive, the Ethernet header included.
