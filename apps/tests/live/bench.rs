@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -188,21 +189,17 @@ pub(crate) fn receive_as(
 
 /// Does the work of machines that `watchers` belong to; whatever hangs is stopped in the end.
 pub(crate) fn guarded<O>(watchers: &[&Watcher], work: impl FnOnce() -> O) -> O {
-    let over = AtomicBool::new(false);
+    let (over, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let began = Instant::now();
-            while !over.load(Ordering::Relaxed) {
-                if began.elapsed() > LIMIT {
-                    watchers
-                        .iter()
-                        .for_each(|watcher| watcher.stop.store(true, Ordering::Relaxed));
-                }
-                thread::sleep(Duration::from_millis(10));
+        scope.spawn(move || {
+            // When the work is over, by a panic too, its end of the channel is gone.
+            if ended.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                let stop = |watcher: &&Watcher| watcher.stop.store(true, Ordering::Relaxed);
+                watchers.iter().for_each(stop);
             }
         });
         let output = work();
-        over.store(true, Ordering::Relaxed);
+        drop(over);
         output
     })
 }
