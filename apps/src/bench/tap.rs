@@ -231,8 +231,8 @@ impl Application for Timed<'_> {
         Ok(turn)
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
-        self.sending.abandon(stack);
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool {
+        self.sending.abandon(stack)
     }
 
     fn span(&self) -> Option<(StackInstant, StackInstant)> {

@@ -73,16 +73,14 @@ pub(super) fn run<N: Nic, T: TxQueue, R: RxQueue, A: Application>(
         next_publication: Instant::ZERO,
     };
     let ended = engine.work(settings, application);
-    if ended.is_err() {
-        application.abandon(&mut engine.machine.stack);
-    }
+    let may_ask = ended.is_err() && application.abandon(&mut engine.machine.stack);
     let Engine {
         mut machine,
         meter,
         beginning,
         ..
     } = engine;
-    machine.flush(|| clock.now());
+    machine.flush(may_ask, || clock.now());
     let spent = meter.spent();
     let counters = Counters::read(&mut machine);
     let stopped = machine.stop();

@@ -43,7 +43,9 @@ impl Application for Leasing {
         Ok(Turn::Going { until: self.until })
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, _stack: &mut Stack<T, R>) {}
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, _stack: &mut Stack<T, R>) -> bool {
+        false
+    }
 
     fn span(&self) -> Option<(Instant, Instant)> {
         None

@@ -16,6 +16,9 @@ const DESCRIPTORS: u16 = 1024;
 /// How long the last packets may take to leave before the NIC is stopped.
 const FLUSH: Duration = Duration::from_millis(100);
 
+/// How long a machine that has reset a connection stays to be asked whether it meant it: most round trips are shorter.
+const DOUBT: Duration = Duration::from_millis(250);
+
 /// A NIC with a stack on it.
 pub(super) struct Machine<'c, N, T, R> {
     pub(super) driver: Driver,
@@ -109,16 +112,18 @@ impl<'c, N: Nic, T: TxQueue, R: RxQueue> Machine<'c, N, T, R> {
             .map_or(Duration::ZERO, |cable| cable.nic().doorbell_time())
     }
 
-    /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST.
-    pub(super) fn flush(&mut self, clock: impl Fn() -> Instant) {
-        let end = clock() + FLUSH.into();
+    /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST. Where a peer `may_ask`, it answers for a while.
+    pub(super) fn flush(&mut self, may_ask: bool, clock: impl Fn() -> Instant) {
+        let began = clock();
+        let (end, doubt) = (began + FLUSH.into(), began + DOUBT.into());
         loop {
             let now = clock();
             self.stack.poll(now);
             if let Some(cable) = self.cable {
                 cable.step(wall(now));
             }
-            if self.stack.tx().posted() == 0 || now >= end {
+            let left = self.stack.tx().posted() == 0 || now >= end;
+            if left && !(may_ask && now < doubt) {
                 return;
             }
             std::thread::sleep(Duration::from_micros(100));

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use pagewire_bus::Function;
 use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::source::Fallback;
-use pagewire_stack::{Duration, Instant, IpCidr, Lease, Stack, StackConfig, State};
+use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpCidr, Lease, Stack, StackConfig, State};
 
 pub use cable::OnCable;
 pub use driver::Driver;
@@ -160,6 +160,14 @@ fn linger(state: State, ended: Instant, now: Instant) -> Turn {
     }
 }
 
+/// Ends a connection at once. Returns whether it is this that has ended it: a peer whose stream has a gap doubts the reset and
+/// asks back (RFC 5961 §3.2).
+pub fn reset<T: TxQueue, R: RxQueue>(stack: &mut Stack<T, R>, id: ConnectionId) -> bool {
+    stack.abort(id, Failure::Aborted);
+    let failure = stack.status(id).and_then(|status| status.failure);
+    matches!(failure, Some(Failure::Aborted | Failure::Source(_)))
+}
+
 /// What is done with a machine. Its methods are called on one thread, and none of them waits.
 pub trait Application {
     /// The machine is ready.
@@ -184,8 +192,8 @@ pub trait Application {
         now: Instant,
     ) -> Result<Turn, LiveError>;
 
-    /// It ends before its time: whoever is connected shall hear of it.
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>);
+    /// It ends before its time: whoever is connected shall hear of it. Returns whether somebody is, and may ask back.
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool;
 
     /// When its work began and ended, without the time before a peer was there; `None` before it has ended.
     fn span(&self) -> Option<(Instant, Instant)>;

@@ -104,7 +104,9 @@ impl Application for Pinging<'_> {
         })
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, _stack: &mut Stack<T, R>) {}
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, _stack: &mut Stack<T, R>) -> bool {
+        false
+    }
 
     fn span(&self) -> Option<(Instant, Instant)> {
         self.ended.map(|ended| (self.began, ended))

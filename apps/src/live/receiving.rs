@@ -7,7 +7,7 @@ use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::{ConnectionId, Duration, Failure, Instant, Stack, TransmitRing};
 
-use super::{Application, LiveError, Notice, Observer, Turn, linger};
+use super::{Application, LiveError, Notice, Observer, Turn, linger, reset};
 use crate::transfer::Sink;
 
 /// How long nothing may arrive once somebody has connected.
@@ -160,10 +160,8 @@ impl Application for Receiving<'_> {
         Ok(Turn::Going { until: Some(until) })
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
-        if let Some(id) = self.connection {
-            stack.abort(id, Failure::Aborted);
-        }
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool {
+        self.connection.is_some_and(|id| reset(stack, id))
     }
 
     fn span(&self) -> Option<(Instant, Instant)> {

@@ -10,7 +10,7 @@ use crate::by_reference::by_reference;
 use crate::copying::Copying;
 use crate::transfer::Mode;
 
-use super::{Application, LiveError, Notice, Observer, Turn, linger};
+use super::{Application, LiveError, Notice, Observer, Turn, linger, reset};
 
 /// How long the peer may take to answer the first SYN.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -159,10 +159,8 @@ impl Application for Sending {
         })
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
-        if let Some(id) = self.connection {
-            stack.abort(id, Failure::Aborted);
-        }
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool {
+        self.connection.is_some_and(|id| reset(stack, id))
     }
 
     fn span(&self) -> Option<(Instant, Instant)> {

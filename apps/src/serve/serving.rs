@@ -24,7 +24,7 @@ use super::files::Files;
 use super::http::{Clock, Piece, Reading};
 use super::limits::Limits;
 use super::log::Log;
-use crate::live::{Application, LiveError, Notice, Observer, Turn};
+use crate::live::{Application, LiveError, Notice, Observer, Turn, reset};
 
 /// What the listener is known by; clients are known by their place.
 const LISTENER: Token = Token(usize::MAX);
@@ -421,14 +421,16 @@ impl Application for Serving<'_> {
         Ok(Turn::Going { until })
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool {
+        let mut may_ask = false;
         for client in self.clients.drain() {
             let under_way = stack
                 .status(client.id)
                 .is_some_and(|status| status.is_under_way());
             self.served.cut_short += u64::from(under_way);
-            stack.abort(client.id, Failure::Aborted);
+            may_ask |= reset(stack, client.id);
         }
+        may_ask
     }
 
     fn span(&self) -> Option<(Instant, Instant)> {

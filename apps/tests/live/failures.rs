@@ -71,6 +71,34 @@ fn a_raised_flag_ends_both_ends_at_once_and_the_nics_can_be_used_again() {
     bench.assert_clean();
 }
 
+/// What was under way is lost with the cable, so the reset comes from further on in the stream than the peer has got: it asks
+/// (RFC 5961 §3.2), and only who is still there can answer.
+#[test]
+fn a_sender_that_is_stopped_answers_a_peer_that_doubts_its_reset() {
+    let bench = Bench::new(Model::Ixgbe, Impairments::none());
+    let (file, _) = file(64 << 20);
+    let (sender, receiver) = (Watcher::default(), Watcher::default());
+    guarded(&[&sender, &receiver], || {
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
+            let sending = scope.spawn(|| send(&bench, file, 64 << 20, 2, &sender));
+            wait_until("some bytes are there", || {
+                receiver.progress.load(Ordering::Relaxed) > 1 << 16
+            });
+            bench.unplug();
+            thread::sleep(Duration::from_millis(20));
+            bench.plug();
+            sender.stop.store(true, Ordering::Relaxed);
+            assert!(matches!(sending.join().unwrap(), Err(LiveError::Interrupted)));
+            let stopped = Instant::now();
+            let error = receiving.join().unwrap().unwrap_err();
+            assert!(matches!(error, LiveError::Reset { .. }), "{error}");
+            assert!(stopped.elapsed() < Duration::from_secs(1));
+        });
+    });
+    bench.assert_clean();
+}
+
 #[test]
 fn a_sink_that_fails_ends_the_receiver_and_resets_the_sender() {
     struct Full;

@@ -101,8 +101,8 @@ impl Application for Slow {
         self.0.turn(stack, observer, now)
     }
 
-    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) {
-        self.0.abandon(stack);
+    fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool {
+        self.0.abandon(stack)
     }
 
     fn span(&self) -> Option<(StackInstant, StackInstant)> {
