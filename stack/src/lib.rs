@@ -28,7 +28,6 @@ mod host;
 mod inbox;
 mod ingress;
 pub mod listener;
-mod parts;
 mod patience;
 mod phantom;
 mod send_queue;

@@ -15,7 +15,7 @@ const PAGE: u64 = 4096;
 const BESIDES: u64 = 2;
 
 /// How many of `slices`, from the first on, one packet of `most` descriptors can have for certain; never none.
-pub(crate) fn first_part(slices: &[GatherSlice], most: u16) -> usize {
+pub(super) fn first_part(slices: &[GatherSlice], most: u16) -> usize {
     let mut left = u64::from(most).saturating_sub(BESIDES);
     let fits = |slice: &&GatherSlice| {
         let pieces = (slice.iova().0 % PAGE + u64::from(slice.len())).div_ceil(PAGE);
@@ -27,7 +27,7 @@ pub(crate) fn first_part(slices: &[GatherSlice], most: u16) -> usize {
 }
 
 /// The headers of the part of a segment that has `len` bytes from its byte `offset`, where `whole` are the segment's.
-pub(crate) fn headers_of_part(whole: &TcpHeaders, offset: usize, len: usize) -> TcpHeaders {
+pub(super) fn headers_of_part(whole: &TcpHeaders, offset: usize, len: usize) -> TcpHeaders {
     let mut flags = whole.flags;
     if offset + len < whole.payload_len {
         // What ends the segment ends its last part.
@@ -42,7 +42,7 @@ pub(crate) fn headers_of_part(whole: &TcpHeaders, offset: usize, len: usize) -> 
 }
 
 /// Writes what differs from the whole segment's headers over a copy of them. Checksums are the device's.
-pub(crate) fn rewrite(packet: &mut [u8], part: &TcpHeaders) {
+pub(super) fn rewrite(packet: &mut [u8], part: &TcpHeaders) {
     let (ip, tcp) = packet[part.l2_len..].split_at_mut(part.l3_len);
     let after_ip = part.l4_len + part.payload_len;
     if ip[0] >> 4 == 4 {

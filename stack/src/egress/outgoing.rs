@@ -1,0 +1,124 @@
+//! One packet as smoltcp emits it: written into a frame, or into scratch memory of which only the headers are kept.
+//!
+//! What belongs to a zero-copy connection and is longer than a small frame goes through scratch memory, where the zeros
+//! behind the headers cost least. All else is written where the device will read it; if a zero-copy connection's payload
+//! is in it, that gives way to the stream's.
+
+use std::num::NonZeroU16;
+use std::sync::atomic::Ordering;
+
+use pagewire_nic::port::{TxOffload, TxQueue};
+use smoltcp::phy::{PacketMeta, TxToken};
+
+use super::{Egress, SMALL_FRAME};
+use crate::flow::Flow;
+use crate::headers::{Peek, TcpHeaders, peek_egress};
+use crate::phantom::TransmitRing;
+use crate::vlan;
+
+/// One packet on its way out of smoltcp.
+pub(crate) struct Outgoing<'a, T> {
+    pub(crate) egress: &'a mut Egress<T>,
+    /// The connection it belongs to; none for ARP, ICMP and refusals.
+    pub(crate) flow: Option<&'a mut Flow>,
+    pub(crate) mss: Option<NonZeroU16>,
+}
+
+impl<T: TxQueue> TxToken for Outgoing<'_, T> {
+    fn set_meta(&mut self, meta: PacketMeta) {
+        self.mss = meta.segmentation_offload_size;
+    }
+
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
+        let Self { egress, flow, mss } = self;
+        match flow {
+            Some(flow) if flow.ring == TransmitRing::Phantom && len > SMALL_FRAME - vlan::TAG_LEN => {
+                egress.by_reference(flow, mss, len, write)
+            }
+            flow => egress.in_a_frame(flow, mss, len, write),
+        }
+    }
+}
+
+impl<T: TxQueue> Egress<T> {
+    /// The packet is written into scratch memory; its payload, if it is the stream's, goes by reference.
+    fn by_reference<R>(
+        &mut self,
+        flow: &mut Flow,
+        mss: Option<NonZeroU16>,
+        len: usize,
+        write: impl FnOnce(&mut [u8]) -> R,
+    ) -> R {
+        let frame = self.take(SMALL_FRAME);
+        let start = self.start();
+        let (result, front) = self.scratch.compose(len, SMALL_FRAME - vlan::TAG_LEN, write);
+        let Some(mut frame) = frame else {
+            self.counters.absorbed += 1;
+            return result;
+        };
+        let Some(headers) = tcp_headers(front, len) else {
+            self.absorb(frame);
+            return result;
+        };
+        let header_len = headers.header_len();
+        frame.bytes_mut()[start..start + header_len].copy_from_slice(&front[..header_len]);
+        if frame.set_len(start + header_len).is_err() {
+            self.absorb(frame);
+            return result;
+        }
+        self.post_by_reference(frame, &headers, flow, mss);
+        result
+    }
+
+    /// The packet is written where the device will read it.
+    fn in_a_frame<R>(
+        &mut self,
+        flow: Option<&mut Flow>,
+        mss: Option<NonZeroU16>,
+        len: usize,
+        write: impl FnOnce(&mut [u8]) -> R,
+    ) -> R {
+        let start = self.start();
+        let Some(mut frame) = self.take(start + len) else {
+            self.counters.absorbed += 1;
+            return self.scratch.compose(len, 0, write).0;
+        };
+        let result = write(&mut frame.bytes_mut()[start..]);
+        let headers = tcp_headers(&frame.bytes()[start..], len);
+        match (&headers, flow) {
+            (Some(headers), Some(flow)) if flow.ring == TransmitRing::Phantom && headers.payload_len > 0 => {
+                if frame.set_len(start + headers.header_len()).is_err() {
+                    self.absorb(frame);
+                    return result;
+                }
+                self.post_by_reference(frame, headers, flow, mss);
+            }
+            (Some(headers), flow) => {
+                self.identify(&mut frame, headers, mss);
+                if let Some(flow) = flow
+                    && flow.on_egress(headers, &frame.bytes()[start..]).is_some()
+                {
+                    self.copied
+                        .fetch_add(headers.payload_len as u64, Ordering::Relaxed);
+                }
+                self.post(frame, self.offload_of(headers, mss));
+            }
+            (None, flow) => {
+                // smoltcp asks for an address in the place of the segment, which it keeps.
+                if let Some(flow) = flow {
+                    flow.seeks_neighbour = true;
+                }
+                self.post(frame, TxOffload::None);
+            }
+        }
+        result
+    }
+}
+
+/// The headers of a TCP segment of `len` bytes that smoltcp has emitted and that begins with `front`.
+fn tcp_headers(front: &[u8], len: usize) -> Option<TcpHeaders> {
+    match peek_egress(front, len) {
+        Peek::Tcp(headers) => Some(headers),
+        _ => None,
+    }
+}
