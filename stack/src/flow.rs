@@ -146,11 +146,8 @@ impl Flow {
     /// The connection as the guard sees it. `None` before our SYN is out.
     pub(crate) fn view(&self, socket: &tcp::Socket<'_>) -> Option<FlowView> {
         let sequence = self.sequence.as_ref()?;
-        let peer_finished = matches!(
-            socket.state(),
-            tcp::State::CloseWait | tcp::State::LastAck | tcp::State::Closing | tcp::State::TimeWait
-        );
-        let received = self.consumed + socket.recv_queue() as u64 + u64::from(peer_finished);
+        let finished = has_finished(socket.state());
+        let received = self.consumed + socket.recv_queue() as u64 + u64::from(finished);
         let syn_acknowledged = !matches!(socket.state(), tcp::State::SynSent | tcp::State::SynReceived);
         let acknowledged = self.enqueued - socket.send_queue() as u64;
         Some(FlowView {
@@ -180,4 +177,12 @@ impl Flow {
             .as_ref()?
             .emit_ack(view.snd_max, view.rcv_nxt, window, out)
     }
+}
+
+/// Whether the peer of a socket in this state has sent its FIN, and all before it has arrived (RFC 9293 §3.3.2).
+pub(crate) fn has_finished(state: tcp::State) -> bool {
+    matches!(
+        state,
+        tcp::State::CloseWait | tcp::State::LastAck | tcp::State::Closing | tcp::State::TimeWait
+    )
 }

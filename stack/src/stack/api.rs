@@ -165,19 +165,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let Some(connection) = self.core.find_mut(id) else {
             return 0;
         };
-        debug_assert_eq!(
-            connection.flow.ring,
-            TransmitRing::Real,
-            "a phantom ring is never written"
-        );
-        let written = connection.socket_mut().send(|ring| {
-            let len = if ring.is_empty() { 0 } else { fill(ring) };
-            (len, len)
-        });
-        let written = written.unwrap_or(0);
+        let written = connection.write(fill);
         if written > 0 {
-            connection.flow.enqueued += written as u64;
-            connection.used_room();
             self.core.wake(id.key);
         }
         written
@@ -199,27 +188,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let Some(connection) = core.find_mut(id) else {
             return 0;
         };
-        let unread = connection.socket().recv_queue();
-        if unread == 0 {
-            return 0;
-        }
-        let taken = match &mut connection.inbox {
-            None => {
-                let taken = connection.socket_mut().recv(|bytes| {
-                    let len = take(bytes);
-                    (len, len)
-                });
-                let taken = taken.unwrap_or(0);
-                connection.flow.consumed += taken as u64;
-                taken
-            }
-            Some(inbox) => {
-                let bytes = inbox.front(connection.flow.consumed, unread, |place| ingress.packet(place));
-                let taken = take(bytes).min(bytes.len());
-                connection.consume(taken);
-                taken
-            }
-        };
+        let taken = connection.receive(|place| ingress.packet(place), take);
         if taken > 0 {
             // The window has grown: the peer may have to hear of it.
             core.wake(id.key);
