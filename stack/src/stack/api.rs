@@ -1,6 +1,8 @@
-//! What an application asks of a stack.
+//! What an application asks of a stack: to send and to take bytes on a connection, how that stands, and what the host is to
+//! do by itself.
+//!
+//! How it comes by a connection is in `connecting` and `listening`, how it hears of what is ready in `readiness`.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,57 +12,12 @@ use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
 
-use super::{Core, FIRST_EPHEMERAL, Stack, Unreachable};
-use crate::connection::{Connection, Failure, Origin};
-use crate::headers::FourTuple;
+use super::{ConnectionId, Core, Stack};
+use crate::connection::{Connection, Failure};
 use crate::host::{EchoReply, Lease, PingError};
-use crate::inbox::Inbox;
-use crate::phantom::{NoSocketMemory, PooledSocket, SocketPool, TransmitRing};
+use crate::phantom::TransmitRing;
 use crate::send_queue::SendQueue;
 use crate::source::{SharedFile, Source};
-
-/// Names a connection; never names another one, even after the first is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ConnectionId {
-    pub(super) key: usize,
-    pub(super) generation: u32,
-}
-
-/// Why a connection or a listener could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The table is full.
-    #[error(
-        "{limit} connections are open, the most this stack was set up for: close some, or raise the limit"
-    )]
-    TooMany {
-        /// The limit.
-        limit: usize,
-    },
-    /// No free local port towards that peer.
-    #[error("all local ports towards {} are in use: close some connections", SocketAddr::from(*remote))]
-    NoPort {
-        /// The peer.
-        remote: IpEndpoint,
-    },
-    /// The peer is out of reach.
-    #[error("{} cannot be reached: {why}", SocketAddr::from(*remote))]
-    Unreachable {
-        /// The peer.
-        remote: IpEndpoint,
-        /// Why.
-        why: Unreachable,
-    },
-    /// Somebody listens there already.
-    #[error("port {port} is taken by another listener of this stack: choose another port")]
-    PortTaken {
-        /// The port.
-        port: u16,
-    },
-    /// No memory for a socket.
-    #[error("{0}")]
-    Memory(#[from] NoSocketMemory),
-}
 
 /// How a connection stands.
 #[derive(Debug)]
@@ -88,45 +45,6 @@ impl Status<'_> {
 }
 
 impl<T: TxQueue, R: RxQueue> Stack<T, R> {
-    /// Starts a connection to `remote`; `ring` says how its payload will be sent.
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn connect(
-        &mut self,
-        remote: IpEndpoint,
-        ring: TransmitRing,
-        now: Instant,
-    ) -> Result<ConnectionId, OpenError> {
-        let core = &mut self.core;
-        if core.connections.len() >= core.config.max_connections {
-            return Err(OpenError::TooMany {
-                limit: core.config.max_connections,
-            });
-        }
-        let unreachable = |why| OpenError::Unreachable { remote, why };
-        if remote.port == 0 {
-            return Err(unreachable(Unreachable::PortZero));
-        }
-        let address = core.source_towards(remote.addr).map_err(unreachable)?;
-        let local = core.free_port(address, remote)?;
-        let mut pooled = core.pool(ring).take()?;
-        let context = core.interface.context();
-        if pooled.socket.connect(context, remote, local).is_err() {
-            core.pool(ring).give(pooled);
-            return Err(unreachable(Unreachable::NotAHost));
-        }
-        let key = core.insert(
-            pooled,
-            ring,
-            FourTuple::new(local, remote),
-            Origin::Connected,
-            now,
-        );
-        core.wake(key);
-        Ok(core.id_of(key))
-    }
-
     /// Promises all bytes of `source`, after those promised before. For a phantom ring.
     pub fn send(&mut self, id: ConnectionId, source: Box<dyn Source>) {
         self.core.promise(id, |queue| queue.push(source));
@@ -271,13 +189,6 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
 }
 
 impl<T: TxQueue> Core<T> {
-    pub(super) fn pool(&mut self, ring: TransmitRing) -> &mut SocketPool {
-        match ring {
-            TransmitRing::Phantom => &mut self.phantom_sockets,
-            TransmitRing::Real => &mut self.real_sockets,
-        }
-    }
-
     /// Appends to what a connection has promised.
     fn promise(&mut self, id: ConnectionId, append: impl FnOnce(&mut SendQueue)) {
         let Some(connection) = self.find_mut(id) else {
@@ -291,70 +202,5 @@ impl<T: TxQueue> Core<T> {
         append(&mut connection.flow.queue);
         connection.used_room();
         self.wake(id.key);
-    }
-
-    pub(super) fn insert(
-        &mut self,
-        pooled: PooledSocket,
-        ring: TransmitRing,
-        tuple: FourTuple,
-        origin: Origin,
-        now: Instant,
-    ) -> usize {
-        self.next_generation = self.next_generation.wrapping_add(1);
-        let connection = Connection::new(pooled, ring, tuple, origin, self.next_generation, now);
-        let key = self.connections.insert(connection);
-        self.table.insert(tuple, key);
-        key
-    }
-
-    /// Ends a connection without a word and gives its socket back to the pool.
-    pub(super) fn forget(&mut self, key: usize) {
-        let Some(mut connection) = self.connections.try_remove(key) else {
-            return;
-        };
-        connection.flow.queue.abandon(&mut self.small_bytes);
-        self.table.remove(&connection.tuple);
-        self.timers.cancel(key);
-        self.counters.retransmitted_bytes += connection.flow.retransmitted;
-        self.counters.kept_bytes += connection.inbox.as_ref().map_or(0, Inbox::kept);
-        let ring = connection.flow.ring;
-        self.pool(ring).give(connection.into_socket());
-    }
-
-    pub(super) fn id_of(&self, key: usize) -> ConnectionId {
-        ConnectionId {
-            key,
-            generation: self.connections[key].generation,
-        }
-    }
-
-    pub(super) fn find(&self, id: ConnectionId) -> Option<&Connection> {
-        self.connections
-            .get(id.key)
-            .filter(|connection| connection.generation == id.generation)
-    }
-
-    pub(super) fn find_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.connections
-            .get_mut(id.key)
-            .filter(|connection| connection.generation == id.generation)
-    }
-
-    /// An unused local endpoint towards `remote`.
-    fn free_port(&mut self, address: IpAddress, remote: IpEndpoint) -> Result<IpEndpoint, OpenError> {
-        for _ in FIRST_EPHEMERAL..=u16::MAX {
-            let port = self.next_ephemeral;
-            self.next_ephemeral = if port == u16::MAX {
-                FIRST_EPHEMERAL
-            } else {
-                port + 1
-            };
-            let local = IpEndpoint::new(address, port);
-            if !self.table.contains_key(&FourTuple::new(local, remote)) {
-                return Ok(local);
-            }
-        }
-        Err(OpenError::NoPort { remote })
     }
 }

@@ -17,15 +17,19 @@
 mod addresses;
 mod api;
 mod config;
+mod connecting;
 mod listening;
 mod packets;
 mod readiness;
 mod resting;
 mod rounds;
+mod table;
 
 pub use addresses::{SetupError, Unreachable};
-pub use api::{ConnectionId, OpenError, Status};
+pub use api::Status;
 pub use config::StackConfig;
+pub use connecting::OpenError;
+pub use table::ConnectionId;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -55,6 +59,7 @@ use crate::small_bytes::SmallBytes;
 use crate::sockets::{Registration, Signal};
 use crate::source::{WindowCounters, WindowLimits, Windows};
 use crate::timers::TimerHeap;
+use connecting::FIRST_EPHEMERAL;
 use readiness::Registered;
 
 /// What one round of [`Stack::poll`] has done.
@@ -290,19 +295,3 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         Arc::clone(&self.core.copied)
     }
 }
-
-impl<T> Drop for Core<T> {
-    /// Sockets outlive their stack: those of connections that are still open go to their pools, too.
-    fn drop(&mut self) {
-        for connection in self.connections.drain() {
-            let pool = match connection.flow.ring {
-                TransmitRing::Phantom => &mut self.phantom_sockets,
-                TransmitRing::Real => &mut self.real_sockets,
-            };
-            pool.give(connection.into_socket());
-        }
-    }
-}
-
-/// First port of the range for outgoing connections (RFC 6335 §6).
-const FIRST_EPHEMERAL: u16 = 49_152;
