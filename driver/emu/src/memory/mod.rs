@@ -5,19 +5,21 @@
 //!                              │                │
 //!                        refusal: which rule    └─ copy; a page that is gone is noted, not fatal
 //! ```
-//! - [`iommu`]: the table of mappings, with directions, and the memory of mappings that have ended;
+//! - [`iommu`]: the table of mappings, with directions, and what has become of those that have ended; a hold on it
+//!   translates;
 //! - [`access`]: the copies themselves, on raw pointers;
 //! - [`occupancy`]: which bytes of a mapping stand in a posted descriptor;
 //! - [`view`]: the device's own mapping of memory that it reads;
-//! - [`fault_guard`]: what happens when a page under a mapping is gone (a file was truncated), and how the
-//!   strict level notices a driver that reads a receive buffer before it is done.
+//! - [`shield`]: how the strict level notices a driver that reads a receive buffer before it is done;
+//! - [`fault_guard`]: what happens when a page under a mapping is gone (a file was truncated), or is closed by a shield.
 //!
 //! This folder is the unsafe bottom of the emulator: everything above it speaks of pieces and rooms.
 
 mod access;
-pub(crate) mod fault_guard;
+mod fault_guard;
 mod iommu;
 mod occupancy;
+mod shield;
 mod view;
 
 pub use access::{Piece, SourceFault};

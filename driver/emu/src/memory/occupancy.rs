@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Distance of the sampled bytes.
-const SAMPLE: usize = 64;
+pub(super) const SAMPLE: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Occupancy {
