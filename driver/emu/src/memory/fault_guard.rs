@@ -122,17 +122,12 @@ impl Watch {
         WatchRef(self.slot)
     }
 
-    /// How many pages were found gone (or touched early), and the address of the first.
-    pub(crate) fn faults(&self) -> (u64, usize) {
-        (
-            self.slot.faults.load(Ordering::Relaxed),
-            self.slot.first.load(Ordering::Relaxed),
-        )
-    }
-
-    /// Forgets the faults; returns how many there were.
-    pub(crate) fn take_faults(&self) -> u64 {
-        self.slot.faults.swap(0, Ordering::Relaxed)
+    /// How many pages were found gone (or touched early) since the last call, and the address of the first since the
+    /// watch began; `None` where there were none.
+    pub(crate) fn take_faults(&self) -> Option<(u64, usize)> {
+        // Acquire: a fault that is counted has left its address before.
+        let count = self.slot.faults.swap(0, Ordering::Acquire);
+        (count > 0).then(|| (count, self.slot.first.load(Ordering::Relaxed)))
     }
 
     /// Makes pages of the range inaccessible to this process. `false` where the system refuses (huge pages

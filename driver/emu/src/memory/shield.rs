@@ -74,14 +74,60 @@ impl Shield {
         }
     }
 
-    /// How often software touched closed pages since the last call, and the offset of the first.
+    /// How often software touched closed pages since the last call, and the offset of the first touch of all.
     pub(super) fn take_touches(&self) -> Option<(u64, u64)> {
-        let (_, address) = self.watch.faults();
-        let count = self.watch.take_faults();
-        (count > 0).then(|| (count, address.saturating_sub(self.start) as u64))
+        let (count, first) = self.watch.take_faults()?;
+        Some((count, first.saturating_sub(self.start) as u64))
     }
 
     fn page(&self, index: usize) -> usize {
         self.start + index * page_size()
+    }
+}
+
+#[cfg(test)]
+#[allow(unsafe_code, reason = "reads a byte behind a closed page, as software would")]
+mod tests {
+    use memmap2::{MmapMut, MmapRaw};
+
+    use super::*;
+
+    #[test]
+    fn a_page_is_closed_while_all_of_it_is_posted_and_a_touch_is_told_where_it_was() {
+        let page = page_size();
+        let memory = MmapRaw::from(MmapMut::map_anon(3 * page).unwrap());
+        let shield = Shield::new(memory.as_ptr() as usize, memory.len());
+        // SAFETY: callers stay inside the mapping, to which there is no reference.
+        let touch = |offset| unsafe { memory.as_ptr().add(offset).read_volatile() };
+        shield.close(page, page - SAMPLE);
+        touch(page);
+        assert_eq!(shield.take_touches(), None, "a part of the page is software's");
+        shield.close(2 * page - SAMPLE, SAMPLE);
+        touch(page - 1);
+        touch(2 * page);
+        assert_eq!(shield.take_touches(), None, "the neighbours are open");
+        touch(page + 100);
+        touch(page + 200);
+        assert_eq!(
+            shield.take_touches(),
+            Some((1, page as u64 + 100)),
+            "the first opens it"
+        );
+        assert_eq!(shield.take_touches(), None, "what was told is over");
+    }
+
+    #[test]
+    fn a_buffer_that_is_no_longer_posted_is_open() {
+        let page = page_size();
+        let memory = MmapRaw::from(MmapMut::map_anon(2 * page).unwrap());
+        let shield = Shield::new(memory.as_ptr() as usize, memory.len());
+        // SAFETY: as above.
+        let touch = |offset| unsafe { memory.as_ptr().add(offset).read_volatile() };
+        shield.close(0, 2 * page);
+        shield.open(0, page);
+        touch(0);
+        shield.open_all();
+        touch(page);
+        assert_eq!(shield.take_touches(), None);
     }
 }

@@ -39,10 +39,11 @@ struct Mapping {
     end: u64,
     /// Where the device finds the memory: its own view, or the mapping it was given.
     host: NonNull<u8>,
-    view: Option<View>,
     direction: Direction,
-    /// Notices pages that are gone; on what the device only reads.
+    /// Notices pages that are gone; on what the device only reads. Dropped before the view: nobody watches addresses
+    /// that may soon be somebody else's.
     source: Option<Watch>,
+    view: Option<View>,
     /// Bytes in posted descriptors; on what the device writes.
     occupied: Option<Occupancy>,
     /// At the strict level, on what the device writes.
@@ -110,9 +111,9 @@ impl Iommu {
             start: 0,
             end: 0,
             host,
-            view,
             direction,
             source: (!writes).then(|| Watch::new(host.as_ptr() as usize, len, Purpose::Source)),
+            view,
             occupied: writes.then(|| Occupancy::new(len)),
             shield: (writes && self.strict).then(|| Shield::new(start, len)),
             writable_here: self.strict && (writes || is_writable(start)),
@@ -146,7 +147,6 @@ impl Iommu {
             shield.open_all();
         }
         if let Some(view) = ended.view.take() {
-            // Nobody watches addresses that may soon be somebody else's.
             ended.source = None;
             self.retired.push(view);
         }
@@ -211,7 +211,7 @@ impl Mapping {
         (self.end - self.start) as usize
     }
 
-    /// How often software touched closed pages since the last call, and the device's address of the first.
+    /// How often software touched closed pages since the last call, and the device's address of the first touch of all.
     fn early_touches(&self) -> Option<(u64, u64)> {
         let (count, offset) = self.shield.as_ref()?.take_touches()?;
         Some((count, self.start + offset))

@@ -124,7 +124,7 @@ impl Reach<'_> {
     }
 
     /// Opens the pages of a buffer, for the device to write or because it is no longer posted. Returns how
-    /// often software touched closed pages of this mapping since the last call, and where first.
+    /// often software touched closed pages of this mapping since the last call, and where the first of all was.
     pub(crate) fn unshield(&self, iova: u64, len: usize) -> Option<(u64, u64)> {
         let (mapping, shield, offset) = self.shielded(iova, len)?;
         shield.open(offset, len);
