@@ -275,8 +275,9 @@ impl Queue {
         }
     }
 
-    /// Switches the queue off: waits for the engine, and gives back the memory of what was posted.
-    pub(crate) fn switch_off(&self, core: &Core) -> Option<u32> {
+    /// Switches the queue off: waits for the engine, and gives back the memory of what was posted. Returns head and
+    /// tail; `None` where it was off.
+    pub(crate) fn switch_off(&self, core: &Core) -> Option<(u32, u32)> {
         let live = self.live.write().take()?;
         let reach = core.iommu.hold_nested();
         let (head, tail) = (live.head(), live.tail());
@@ -290,7 +291,7 @@ impl Queue {
             }
             index = live.next(index);
         }
-        Some(head)
+        Some((head, tail))
     }
 }
 

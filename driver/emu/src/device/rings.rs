@@ -64,8 +64,7 @@ impl Device {
         let Some(queue) = self.queue(side, number) else {
             return;
         };
-        let tail = queue.live.read_recursive().as_ref().map(Live::tail);
-        if let (Some(head), Some(tail)) = (queue.switch_off(&self.core), tail) {
+        if let Some((head, tail)) = queue.switch_off(&self.core) {
             self.registers.set(rows.head, index, head);
             self.registers.set(rows.tail, index, tail);
         }
