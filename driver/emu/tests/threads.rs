@@ -1,5 +1,5 @@
-//! Devices on threads of their own, drivers on others: nothing is lost uncounted, nothing waits for ever, and a
-//! correct driver stays clean whatever the timing.
+//! Devices on threads of their own, drivers and cables on others: nothing is lost uncounted, nothing waits for ever, and
+//! a correct driver stays clean whatever the timing.
 
 mod raw;
 
@@ -8,9 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pagewire_bus::{Bar, Direction};
+use pagewire_emu::cable::Impairments;
 use pagewire_emu::schedule::Threaded;
-use pagewire_emu::{EmulatedNic, Model};
-use raw::{MAC_A, MAC_B, Memory, Raw, Setup, frame, pair_of};
+use pagewire_emu::{EmulatedNic, Model, connect};
+use pagewire_spec::e1000e;
+use raw::{MAC_A, MAC_B, Memory, Raw, Setup, frame, pair, pair_of};
 
 const FRAMES: u32 = 20_000;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -145,5 +147,30 @@ fn a_queue_can_be_switched_off_while_it_is_busy() {
         a.tx.next = 0;
         assert!(round < 50);
     }
+    a.assert_clean();
+}
+
+#[test]
+fn a_cable_comes_and_goes_while_the_driver_writes_registers() {
+    let (a, b) = pair(Model::E1000e);
+    let none = Impairments::none();
+    let status = || e1000e::Status::from_bits(a.read(&e1000e::STATUS));
+    let ctrl = e1000e::Ctrl::from_bits(a.read(&e1000e::CTRL));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 0..100_000 {
+                let off = turn % 2 == 0;
+                a.bar
+                    .write32(e1000e::CTRL.offset, ctrl.with_gio_master_disable(off).into_bits());
+                assert_eq!(status().gio_master_enable(), !off, "turn {turn}");
+            }
+        });
+        for turn in 0..25_000 {
+            a.nic.plug(None);
+            assert!(!status().lu(), "pulled, turn {turn}");
+            connect(&a.nic, &b.nic, &none, &none, None);
+            assert!(status().lu(), "plugged in, turn {turn}");
+        }
+    });
     a.assert_clean();
 }

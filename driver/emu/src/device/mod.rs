@@ -8,7 +8,7 @@
 //!
 //! Locks, from the outermost in. Each is taken with those before it held at most, so no two devices that send
 //! to each other can wait in a ring:
-//! 1. what serializes writes with effects; 2. a transmit queue's engine; 3. the queue (shared while it works);
+//! 1. what serializes writes that have effects; 2. a transmit queue's engine; 3. the queue (shared while it works);
 //! 4. the own table (shared); 5. the far receiver's state; 6. its queues (shared); 7. its table (shared, nested);
 //! 8. what a device signals with.
 //!
@@ -58,7 +58,7 @@ pub(crate) struct Device {
     /// Nanoseconds that drivers' threads have spent in doorbells.
     ringing: AtomicU64,
     receiver: Mutex<State>,
-    /// Serializes writes that have effects.
+    /// Serializes writes that have effects, and what else changes registers by their old values.
     control: Mutex<()>,
 }
 
@@ -92,6 +92,8 @@ impl Device {
     }
 
     pub(crate) fn plug(&self, carrier: bool) {
+        // The driver's writes change what the link says, too.
+        let _guard = self.control.lock();
         self.core.carrier.store(carrier, Ordering::Release);
         self.model.link_changed(self);
         self.registers.changed();
