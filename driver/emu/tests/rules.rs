@@ -3,7 +3,7 @@
 
 mod raw;
 
-use pagewire_bus::{Bar, Direction, Function};
+use pagewire_bus::{Bar, BusError, Direction, Function, Iova};
 use pagewire_emu::Model;
 use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_spec::{e1000, ixgbe};
@@ -386,6 +386,17 @@ fn released_while_the_ring_is_on() {
         let (a, _b) = pair(model);
         a.tx.memory.unmap(&a.nic);
         assert_only(&a, Rule::ReleasedWhilePosted, "its ring was unmapped");
+    }
+}
+
+#[test]
+fn an_unmap_that_is_refused_releases_nothing() {
+    for model in MODELS {
+        let (a, _b) = pair(model);
+        let ring = &a.tx.memory;
+        let refused = a.nic.mapper().unmap(Iova(ring.iova), ring.len / 2);
+        assert!(matches!(refused, Err(BusError::NotMapped { .. })), "{refused:?}");
+        a.assert_clean();
     }
 }
 

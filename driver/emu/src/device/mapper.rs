@@ -4,36 +4,18 @@
 use pagewire_bus::{BusError, Direction, DmaMapper, HostRange, Iova, MapperCounters, MapperLimits};
 
 use super::Device;
-use crate::queue::Held;
+use crate::queue::{Held, Queue};
 use crate::sanitizer::Rule;
 
 impl Device {
-    /// What of this device lies in `[start, end)`: noted when software takes the memory away.
-    fn note_released(&self, start: u64, end: u64) {
-        for queue in self.tx.iter().map(|tx| &tx.queue).chain(&self.rx) {
-            let Some(held) = queue
-                .live
-                .read_recursive()
-                .as_ref()
-                .and_then(|live| live.holds(start, end))
-            else {
-                continue;
-            };
-            self.core
-                .sanitizer
-                .record(Rule::ReleasedWhilePosted, || match held {
-                    Held::Ring => format!(
-                        "{:?} queue {} is on, and its ring was unmapped",
-                        queue.side, queue.number
-                    ),
-                    Held::Descriptor(index) => {
-                        format!(
-                            "{} names memory of {start:#x}..{end:#x}, which was unmapped",
-                            queue.place(index)
-                        )
-                    }
-                });
-        }
+    /// The queues that still have use for memory of `[start, end)`, and what for.
+    fn held(&self, start: u64, end: u64) -> Vec<(&Queue, Held)> {
+        let queues = self.tx.iter().map(|tx| &tx.queue).chain(&self.rx);
+        let held = queues.filter_map(|queue| {
+            let live = queue.live.read_recursive();
+            live.as_ref()?.holds(start, end).map(|held| (queue, held))
+        });
+        held.collect()
     }
 }
 
@@ -48,8 +30,25 @@ impl DmaMapper for Device {
     }
 
     fn unmap(&self, iova: Iova, len: usize) -> Result<(), BusError> {
-        self.note_released(iova.0, iova.0.saturating_add(len as u64));
-        self.core.iommu.unmap(iova, len)
+        let (start, end) = (iova.0, iova.0.saturating_add(len as u64));
+        // Asked before: once the memory is gone, the engine gives the descriptor back.
+        let held = self.held(start, end);
+        self.core.iommu.unmap(iova, len)?;
+        for (queue, held) in held {
+            self.core
+                .sanitizer
+                .record(Rule::ReleasedWhilePosted, || match held {
+                    Held::Ring => format!(
+                        "{:?} queue {} is on, and its ring was unmapped",
+                        queue.side, queue.number
+                    ),
+                    Held::Descriptor(index) => format!(
+                        "{} names memory of {start:#x}..{end:#x}, which was unmapped",
+                        queue.place(index)
+                    ),
+                });
+        }
+        Ok(())
     }
 
     fn counters(&self) -> MapperCounters {
