@@ -12,8 +12,9 @@
 //! - [`schedule`] steps a device from a thread of its own.
 //!
 //! A doorbell only records. All DMA happens in [`EmulatedNic::step`], on the thread that calls it; time is an
-//! argument there, and nothing here reads a clock or draws a random number. The one copy of a payload byte goes
-//! from the pages that the sender's descriptors name straight into the receiver's buffers.
+//! argument there, and chance a seed. A clock is read only for [`EmulatedNic::doorbell_time`], on which nothing here
+//! depends. The one copy of a payload byte goes from the pages that the sender's descriptors name straight into the
+//! receiver's buffers.
 //!
 //! The device is strict, not forgiving: it reaches only what its IOMMU table maps, in the direction it is mapped
 //! for. It shares the facts of `pagewire-spec` with the driver and no logic, so one misreading of a datasheet
