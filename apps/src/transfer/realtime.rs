@@ -8,12 +8,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
 
+use pagewire_cost::at_both_ends;
 use pagewire_stack::Instant;
 
 use super::machine::Family;
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::{STALL, TRUNCATED, TransferError};
+use super::{Outcome, STALL, TRUNCATED, TransferError};
 use crate::meter::{Meter, Round, Spent};
 
 /// Idle rounds that a thread spins through before it offers the core to others, and before it sleeps.
@@ -46,11 +47,11 @@ fn stack_time(elapsed: WallDuration) -> Instant {
 
 /// What the two threads tell each other.
 #[derive(Default)]
-pub(super) struct Shared {
+struct Shared {
     /// The receiver has everything.
-    pub(super) received: AtomicBool,
+    received: AtomicBool,
     /// One of the two has failed: the other gives up as well.
-    pub(super) failed: AtomicBool,
+    failed: AtomicBool,
 }
 
 /// Waits a little longer the longer nothing happens.
@@ -81,8 +82,36 @@ impl Backoff {
     }
 }
 
+/// Runs both ends until the receiver has everything and the sender knows; the receiver never rests where it is told to spin.
+pub(super) fn run<F: Family>(
+    sender: &mut Sender<F>,
+    receiver: &mut Receiver<'_, F>,
+    spinning: bool,
+    stop: &AtomicBool,
+) -> Result<Outcome, TransferError> {
+    let shared = Shared::default();
+    let clock = Clock::start();
+    let (sent, (received, seconds)) = at_both_ends(
+        || send(sender, clock, &shared, stop),
+        || {
+            let received = receive(receiver, spinning, clock, &shared, stop);
+            (received, clock.elapsed().as_secs_f64())
+        },
+    )
+    .map_err(|cause| TransferError::Memory {
+        cause: format!("no thread for the sender: {cause}"),
+    })?;
+    // Where the receiver's sink failed, the sender only sees a reset.
+    if let Err(error @ (TransferError::Sink(_) | TransferError::Stalled { .. })) = received.1 {
+        return Err(error);
+    }
+    sent.1?;
+    received.1?;
+    Ok(Outcome::of(seconds, sent.0, received.0))
+}
+
 /// Runs the sender until its last byte is acknowledged.
-pub(super) fn send<F: Family>(
+fn send<F: Family>(
     sender: &mut Sender<F>,
     clock: Clock,
     shared: &Shared,
@@ -150,7 +179,7 @@ fn send_until_done<F: Family>(
 }
 
 /// Runs the receiver until the stream has ended; it never rests where it is told to spin.
-pub(super) fn receive<F: Family>(
+fn receive<F: Family>(
     receiver: &mut Receiver<'_, F>,
     spinning: bool,
     clock: Clock,

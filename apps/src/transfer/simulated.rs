@@ -1,7 +1,7 @@
 //! The transfer on one thread, by a clock of its own: the same plan gives the same frames, bit for bit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration as WallDuration;
+use std::time::{Duration as WallDuration, Instant as WallInstant};
 
 use pagewire_cost::thread_time;
 use pagewire_stack::Instant;
@@ -9,7 +9,7 @@ use pagewire_stack::Instant;
 use super::machine::Family;
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::{STALL, TRUNCATED, TransferError};
+use super::{Outcome, STALL, TRUNCATED, TransferError};
 use crate::meter::Spent;
 
 /// What a round in which something happened takes on the simulated clock.
@@ -17,15 +17,30 @@ const ROUND: WallDuration = WallDuration::from_micros(1);
 
 /// What a simulated transfer has cost.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Simulated {
+struct Simulated {
     /// On the simulated clock.
-    pub(super) elapsed: WallDuration,
-    pub(super) sender: Spent,
-    pub(super) receiver: Spent,
+    elapsed: WallDuration,
+    sender: Spent,
+    receiver: Spent,
 }
 
 /// Runs both ends until the receiver has everything.
 pub(super) fn run<F: Family>(
+    sender: &mut Sender<F>,
+    receiver: &mut Receiver<'_, F>,
+    stop: &AtomicBool,
+) -> Result<Outcome, TransferError> {
+    let clock = WallInstant::now();
+    let simulated = simulate(sender, receiver, stop)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let outcome = Outcome::of(seconds, simulated.sender, simulated.receiver);
+    Ok(Outcome {
+        virtual_seconds: Some(simulated.elapsed.as_secs_f64()),
+        ..outcome
+    })
+}
+
+fn simulate<F: Family>(
     sender: &mut Sender<F>,
     receiver: &mut Receiver<'_, F>,
     stop: &AtomicBool,
