@@ -1,13 +1,13 @@
 //! The server: an application of a live machine.
 //!
 //! A turn follows what has happened: it attends to clients that have sent something, or whose connection has room again,
-//! and to nobody else. The requests of a client are answered in their order, as long as its connection has room for answers; what
-//! it asks for beyond that stays in its receive window. Whether somebody has been silent for too long is looked at when that may be: each
-//! second while something happens to a client or is under way, and else when it will have been idle for as long as it may.
+//! and to nobody else ([`conversation`]). Whether somebody has been silent for too long is looked at when that may be ([`timeouts`]).
 //!
 //! It ends in two steps: it takes no more requests and lets everybody have the answers under way, within a limit; then it is done.
 
-use std::net::SocketAddr;
+mod conversation;
+mod timeouts;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
@@ -15,13 +15,13 @@ use pagewire_nic::port::{RxQueue, TxQueue};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
 use pagewire_stack::timers::TimerHeap;
-use pagewire_stack::{Duration, Failure, Instant, Stack, TransmitRing};
+use pagewire_stack::{Duration, Instant, Stack, TransmitRing};
 use slab::Slab;
 
-use super::answering::{Answering, Bytes};
+use super::answering::Answering;
 use super::client::Client;
 use super::files::Files;
-use super::http::{Clock, Piece, Reading};
+use super::http::Clock;
 use super::limits::Limits;
 use super::log::Log;
 use crate::live::{Application, LiveError, Notice, Observer, Turn, reset};
@@ -30,10 +30,6 @@ use crate::live::{Application, LiveError, Notice, Observer, Turn, reset};
 const LISTENER: Token = Token(usize::MAX);
 /// How often it looks after what is not a client's: the files, the log, whether it is to end.
 const TEND: Duration = Duration::from_millis(100);
-/// How often a client is looked at that has to do something soon.
-const LOOK: Duration = Duration::from_secs(1);
-/// Most clients that are looked at in a turn: the others wait no longer for that.
-const LOOKS: usize = 32;
 /// How long answers under way may take once the server is to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -145,141 +141,6 @@ impl<'a> Serving<'a> {
         }
     }
 
-    /// Something has happened to a client: attends to it, and has it looked at soon.
-    fn attend<T: TxQueue, R: RxQueue>(
-        &mut self,
-        stack: &mut Stack<T, R>,
-        key: usize,
-        ready: Ready,
-        now: Instant,
-    ) {
-        self.listen_to(stack, key, ready, now);
-        let soon = now + LOOK;
-        // Never later than before: somebody who sends a byte now and then would never be looked at.
-        if self.clients.contains(key) && self.next_looks.deadline(key).is_none_or(|look| look > soon) {
-            self.next_looks.set(key, soon);
-        }
-    }
-
-    /// Takes what a client has sent, and answers.
-    fn listen_to<T: TxQueue, R: RxQueue>(
-        &mut self,
-        stack: &mut Stack<T, R>,
-        key: usize,
-        ready: Ready,
-        now: Instant,
-    ) {
-        let Some(client) = self.clients.get_mut(key) else {
-            return;
-        };
-        if ready.contains(Ready::CLOSED) {
-            return self.leave(stack, key);
-        }
-        let windows = stack.windows().clone();
-        let (id, peer) = (client.id, client.peer);
-        loop {
-            let client = &mut self.clients[key];
-            if !client.ending && stack.room(id) == 0 {
-                return;
-            }
-            let answering = &mut self.answering;
-            let mut answered = None;
-            let taken = stack.receive(id, |bytes| {
-                if client.ending {
-                    return bytes.len();
-                }
-                let had_begun = client.requests.have_begun();
-                let taken = client.requests.take(bytes, |reading| {
-                    answered = Some(answering.answer(reading, peer, &windows, now));
-                });
-                if !had_begun {
-                    client.since = now;
-                }
-                taken
-            });
-            match answered {
-                Some(bytes) => self.promise(stack, key, bytes, now),
-                None if taken == 0 => break,
-                None => {}
-            }
-        }
-        let Some(status) = stack.status(id) else { return };
-        if !status.drained {
-            return;
-        }
-        // The client has said its last word; what was promised still goes out.
-        if self.clients[key].ending && !status.is_under_way() {
-            self.leave(stack, key);
-        } else {
-            self.end(stack, key, now);
-        }
-    }
-
-    /// Promises the answer that was made, with the bytes that it names.
-    fn promise<T: TxQueue, R: RxQueue>(
-        &mut self,
-        stack: &mut Stack<T, R>,
-        key: usize,
-        mut bytes: Bytes,
-        now: Instant,
-    ) {
-        let answer = &self.answering.answer;
-        let client = &mut self.clients[key];
-        let id = client.id;
-        client.since = now;
-        for piece in answer.pieces() {
-            match (piece, &mut bytes) {
-                (Piece::Text(run), _) => {
-                    if let Err(error) = stack.send_bytes(id, &answer.text()[run.clone()]) {
-                        tracing::warn!("no memory for an answer ({error}): its connection was reset");
-                        return stack.abort(id, Failure::Aborted);
-                    }
-                }
-                (Piece::File(run), Bytes::Shared(file)) => stack.send_shared(id, file, run.clone()),
-                (Piece::File(_), Bytes::Parts(parts)) => {
-                    if let Some(part) = parts.next() {
-                        stack.send(id, part);
-                    }
-                }
-                (Piece::File(_), Bytes::None) => {
-                    unreachable!("bytes were got ready for each run of the file")
-                }
-            }
-        }
-        self.served.answers += 1;
-        self.served.refusals += u64::from(answer.status().code() >= 400);
-        self.served.body_bytes += answer.body();
-        if answer.ends() || self.draining.is_some() {
-            self.end(stack, key, now);
-        }
-    }
-
-    /// Nothing more will be answered: what was promised goes out, and then the end.
-    fn end<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, key: usize, now: Instant) {
-        let client = &mut self.clients[key];
-        if !client.ending {
-            client.ending = true;
-            client.since = now;
-            stack.finish(client.id);
-        }
-    }
-
-    /// A connection is over.
-    fn leave<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, key: usize) {
-        let client = self.clients.remove(key);
-        self.next_looks.cancel(key);
-        if let Some(status) = stack.status(client.id) {
-            self.served.cut_short += u64::from(status.is_under_way());
-            if let Some(failure) = status.failure {
-                let remote = SocketAddr::from(status.remote);
-                tracing::info!("the connection with {remote} has ended: {failure}");
-            }
-        }
-        stack.release(client.id);
-        // Somebody may wait for the place.
-        self.waiting = true;
-    }
-
     /// Looks after what is not a client's.
     fn tend<T: TxQueue, R: RxQueue>(
         &mut self,
@@ -303,61 +164,6 @@ impl<'a> Serving<'a> {
             for (key, _) in &self.clients {
                 self.next_looks.set(key, now);
             }
-        }
-    }
-
-    /// Looks at clients that may have been silent for too long.
-    fn look_around<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, now: Instant) {
-        for _ in 0..LOOKS {
-            let Some(key) = self.next_looks.pop_due(now) else {
-                return;
-            };
-            self.look_at(stack, key, now);
-        }
-    }
-
-    /// Ends what has been silent for too long, and says when to look again.
-    fn look_at<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>, key: usize, now: Instant) {
-        self.looks += 1;
-        self.next_looks.set(key, now + LOOK);
-        let client = &mut self.clients[key];
-        let Some(status) = stack.status(client.id) else {
-            return self.leave(stack, key);
-        };
-        if status.acknowledged > client.acknowledged {
-            client.acknowledged = status.acknowledged;
-            client.since = now;
-        }
-        let silent = now - client.since;
-        let Limits {
-            idle,
-            request,
-            stalled,
-            linger,
-            ..
-        } = self.limits;
-        if status.is_under_way() {
-            if silent >= stalled {
-                let seconds = silent.secs();
-                stack.abort(client.id, Failure::Silent { seconds });
-            }
-        } else if client.ending {
-            if status.drained {
-                self.leave(stack, key);
-            } else if silent >= linger {
-                stack.abort(client.id, Failure::Aborted);
-            }
-        } else if client.requests.have_begun() {
-            if silent >= request {
-                let peer = client.peer;
-                let windows = stack.windows().clone();
-                let bytes = self.answering.answer(Reading::Incomplete, peer, &windows, now);
-                self.promise(stack, key, bytes, now);
-            }
-        } else if silent >= idle || self.draining.is_some() {
-            self.end(stack, key, now);
-        } else {
-            self.next_looks.set(key, client.since + idle);
         }
     }
 }
