@@ -14,7 +14,7 @@ mod receiver;
 mod sender;
 mod simulated;
 
-use std::io::{self, BufWriter};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -79,10 +79,7 @@ fn run_on<F: Family>(
         Machine::<F>::device(&plan, End::Sender),
         Machine::<F>::device(&plan, End::Receiver),
     ];
-    let tap = plan
-        .pcap
-        .take()
-        .map(|file| PcapTap::new(Box::new(BufWriter::new(file))));
+    let tap = plan.pcap.take().map(|file| PcapTap::new(Box::new(file)));
     let tap = tap.transpose().map_err(TransferError::Pcap)?;
     let faults = plan.impairments.faults();
     pagewire_emu::connect(&devices[0], &devices[1], &faults, &faults, tap.as_ref());
