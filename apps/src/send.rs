@@ -152,7 +152,6 @@ fn transfer(
     })?;
     let plan = Plan {
         file,
-        path: input.path.clone(),
         declared_len,
         nic: setup.nic,
         mode: setup.mode,

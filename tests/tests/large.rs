@@ -45,7 +45,6 @@ fn content(file: &File, len: u64) -> u128 {
 fn send(file: &File, len: u64, impairments: Impairments, virtual_time: bool) -> (Outcome, u128) {
     let plan = Plan {
         file: file.try_clone().unwrap(),
-        path: "large".into(),
         declared_len: len,
         nic: NicModel::Ixgbe,
         mode: Mode::ZeroCopy,

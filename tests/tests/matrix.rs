@@ -70,7 +70,6 @@ fn run(
     let mut pcap = tempfile::tempfile().unwrap();
     let plan = Plan {
         file: file.try_clone().unwrap(),
-        path: "pattern".into(),
         declared_len: LENGTH,
         nic,
         mode,

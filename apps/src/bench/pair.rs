@@ -25,7 +25,6 @@ pub(super) fn run(
 ) -> Result<Sample, Missed> {
     let plan = Plan {
         file: subject.reopened().map_err(Missed::NotAvailable)?,
-        path: subject.path.clone(),
         declared_len: subject.bytes,
         nic: NicModel::Ixgbe,
         mode,

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use pagewire_kernel_methods::{drop_cache, fill_cache, resident_share};
@@ -24,7 +24,6 @@ const FORGOTTEN: f64 = 0.01;
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) file: File,
-    pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     /// What has to arrive.
     pub(crate) content: Content,
@@ -83,12 +82,7 @@ impl Origin {
         };
         let (content, _) =
             hash::of_file(&file, bytes, false, &AtomicU64::new(0), interrupt).map_err(unreadable(&path))?;
-        Ok(Subject {
-            file,
-            path,
-            bytes,
-            content,
-        })
+        Ok(Subject { file, bytes, content })
     }
 }
 

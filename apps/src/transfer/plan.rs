@@ -1,7 +1,6 @@
 //! What is to be carried, over which wire, and how.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use pagewire_emu::Model;
@@ -96,8 +95,6 @@ impl Impairments {
 pub struct Plan {
     /// The file, open for reading: a regular file.
     pub file: File,
-    /// Its name, for messages.
-    pub path: PathBuf,
     /// The length it had when it was opened: exactly so many bytes are sent, or the connection is reset.
     pub declared_len: u64,
     /// The NIC at both ends.
