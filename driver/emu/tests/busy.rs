@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use pagewire_emu::Model;
 use pagewire_emu::wire::{Cable, Delivery, Inlet, LONGEST_IP, WireCounters, WireFrame};
-use raw::{MAC_A, MAC_B, Offload, Raw, Setup, frame, headers};
-
-const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
+use raw::{MAC_A, MAC_B, MODELS, Offload, Raw, Setup, frame, headers};
 
 /// Takes so many frames, then is busy.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use pagewire_bus::{Bar, Direction};
 use pagewire_emu::Model;
 use pagewire_spec::{Register, e1000, e1000e, ixgbe};
 use proptest::prelude::*;
-use raw::{MAC_A, MAC_B, Memory, Raw, Setup, frame, pair_of};
+use raw::{MAC_A, MAC_B, MODELS, Memory, Raw, Setup, frame, pair_of};
 
 /// A word near what a driver would write: random fields over a real address, length and format.
 fn word() -> impl Strategy<Value = (u64, u64)> {
@@ -39,7 +39,7 @@ fn word() -> impl Strategy<Value = (u64, u64)> {
 }
 
 fn models() -> impl Strategy<Value = Model> {
-    prop::sample::select(vec![Model::E1000, Model::E1000e, Model::Ixgbe])
+    prop::sample::select(MODELS.to_vec())
 }
 
 fn raw_pair(model: Model) -> (Raw, Raw) {

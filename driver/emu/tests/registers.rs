@@ -1,4 +1,5 @@
-//! Register semantics, by the spec's tables: what is stored, what clears, what is reported.
+//! Register semantics, by the spec's tables: what is stored, what clears, what is reported, and what resets and cables
+//! change.
 
 mod raw;
 
@@ -6,9 +7,9 @@ use pagewire_bus::{Bar, Function};
 use pagewire_emu::sanitizer::Rule;
 use pagewire_emu::{EmulatedNic, Model, Options};
 use pagewire_spec::{Access, Register, e1000, e1000e, ixgbe};
-use raw::{MAC_A, MAC_B, frame, pair};
+use raw::{MAC_A, MAC_B, MODELS, Raw, frame, pair};
 
-const MODELS: [(Model, &[Register]); 3] = [
+const TABLES: [(Model, &[Register]); 3] = [
     (Model::E1000, e1000::REGISTERS),
     (Model::E1000e, e1000e::REGISTERS),
     (Model::Ixgbe, ixgbe::REGISTERS),
@@ -36,7 +37,7 @@ const ACTIVE: [&str; 16] = [
 
 #[test]
 fn every_plain_register_keeps_exactly_its_writable_bits() {
-    for (model, rows) in MODELS {
+    for (model, rows) in TABLES {
         let nic = EmulatedNic::new(&Options::new(model, MAC_A));
         let bar = nic.bar(0).expect("BAR 0");
         for row in rows
@@ -58,7 +59,7 @@ fn every_plain_register_keeps_exactly_its_writable_bits() {
 
 #[test]
 fn every_write_to_a_read_only_register_is_reported_and_changes_nothing() {
-    for (model, rows) in MODELS {
+    for (model, rows) in TABLES {
         let nic = EmulatedNic::new(&Options::new(model, MAC_A));
         let bar = nic.bar(0).expect("BAR 0");
         let mut reported = 0;
@@ -75,7 +76,7 @@ fn every_write_to_a_read_only_register_is_reported_and_changes_nothing() {
 
 #[test]
 fn every_register_has_its_reset_value_after_a_reset() {
-    for (model, rows) in MODELS {
+    for (model, rows) in TABLES {
         let nic = EmulatedNic::new(&Options::new(model, MAC_A));
         let bar = nic.bar(0).expect("BAR 0");
         let plain = |row: &&Register| {
@@ -105,6 +106,48 @@ fn every_register_has_its_reset_value_after_a_reset() {
             }
         }
     }
+}
+
+#[test]
+fn a_reset_clears_itself_and_everything_else() {
+    for model in MODELS {
+        let (mut a, mut b) = pair(model);
+        b.post(8);
+        let (ctrl, reset) = match model {
+            Model::E1000 | Model::E1000e => {
+                (e1000::CTRL.offset, e1000::Ctrl::new().with_rst(true).into_bits())
+            }
+            Model::Ixgbe => (ixgbe::CTRL.offset, ixgbe::Ctrl::new().with_rst(true).into_bits()),
+        };
+        b.bar.write32(ctrl, reset);
+        assert_eq!(b.bar.read32(ctrl) & reset, 0);
+        a.out.write(0, &frame(MAC_B, 100));
+        a.send(0, 100);
+        assert!(b.received(0).is_none());
+        let (low, high) = match model {
+            Model::E1000 | Model::E1000e => (b.read(&e1000::RAL), b.read(&e1000::RAH)),
+            Model::Ixgbe => (b.read(&ixgbe::RAL), b.read(&ixgbe::RAH)),
+        };
+        assert_eq!(low.to_le_bytes(), MAC_B[..4]);
+        assert_eq!(high, 0x8000_0b00);
+        b.assert_clean();
+    }
+}
+
+#[test]
+fn the_link_follows_the_cable() {
+    let (a, _b) = pair(Model::E1000);
+    let lu = |a: &Raw| e1000::Status::from_bits(a.read(&e1000::STATUS)).lu();
+    assert!(lu(&a));
+    a.nic.plug(None);
+    assert!(!lu(&a));
+    assert!(e1000::Icr::from_bits(a.read(&e1000::ICR)).lsc());
+    let (a, _b) = pair(Model::Ixgbe);
+    let links = |a: &Raw| ixgbe::Links::from_bits(a.read(&ixgbe::LINKS));
+    assert_eq!(links(&a).mbps(), 10_000);
+    assert!(links(&a).link_up());
+    a.nic.plug(None);
+    assert!(!links(&a).link_up());
 }
 
 #[test]
@@ -161,8 +204,8 @@ fn an_82574l_that_may_not_master_sends_and_takes_nothing_until_it_may() {
     let (mut a, mut b) = pair(Model::E1000e);
     b.post(8);
     a.out.write(0, &frame(MAC_B, 100));
-    let gio = |raw: &raw::Raw| e1000e::Status::from_bits(raw.read(&e1000e::STATUS)).gio_master_enable();
-    let disable = |raw: &raw::Raw, off| {
+    let gio = |raw: &Raw| e1000e::Status::from_bits(raw.read(&e1000e::STATUS)).gio_master_enable();
+    let disable = |raw: &Raw, off| {
         let ctrl = e1000e::Ctrl::from_bits(raw.read(&e1000e::CTRL));
         raw.bar
             .write32(e1000e::CTRL.offset, ctrl.with_gio_master_disable(off).into_bits());

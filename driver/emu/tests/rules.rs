@@ -7,9 +7,7 @@ use pagewire_bus::{Bar, BusError, Direction, Function, Iova};
 use pagewire_emu::Model;
 use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_spec::{e1000, ixgbe};
-use raw::{MAC_A, MAC_B, Memory, Offload, Raw, Setup, frame, headers, pair, pair_of};
-
-const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
+use raw::{MAC_A, MAC_B, MODELS, Memory, Offload, Raw, Setup, frame, headers, pair, pair_of};
 
 /// The report names `rule` and no other, and the named words are in it.
 #[track_caller]

@@ -12,7 +12,7 @@ use pagewire_emu::cable::Impairments;
 use pagewire_emu::schedule::Threaded;
 use pagewire_emu::{EmulatedNic, Model, connect};
 use pagewire_spec::e1000e;
-use raw::{MAC_A, MAC_B, Memory, Raw, Setup, frame, pair, pair_of};
+use raw::{MAC_A, MAC_B, MODELS, Memory, Raw, Setup, frame, pair, pair_of};
 
 const FRAMES: u32 = 20_000;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -74,7 +74,7 @@ fn drive(raw: &mut Raw, to: [u8; 6], quiet: impl Fn(u32) -> bool) -> u32 {
 
 #[test]
 fn two_devices_send_to_each_other_while_memory_comes_and_goes() {
-    for model in [Model::E1000, Model::E1000e, Model::Ixgbe] {
+    for model in MODELS {
         let mut setups = [Setup::new(model, MAC_A), Setup::new(model, MAC_B)];
         for setup in &mut setups {
             setup.options.sanitizer = pagewire_emu::sanitizer::Level::On;

@@ -5,9 +5,7 @@ mod raw;
 use std::io::Write;
 
 use pagewire_emu::Model;
-use raw::{MAC_A, MAC_B, Memory, Offload, Setup, frame, headers, pair, pair_of};
-
-const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
+use raw::{MAC_A, MAC_B, MODELS, Memory, Offload, Setup, frame, headers, pair, pair_of};
 
 fn file(len: usize) -> std::fs::File {
     let mut file = tempfile::tempfile().expect("a file");

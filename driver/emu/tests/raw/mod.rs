@@ -18,6 +18,9 @@ use pagewire_emu::sanitizer::{Level, Rule};
 use pagewire_emu::{EmulatedBar, EmulatedNic, Model, Options, connect};
 use pagewire_spec::{Register, e1000, e1000e, ixgbe};
 
+/// Every model there is.
+pub const MODELS: [Model; 3] = [Model::E1000, Model::E1000e, Model::Ixgbe];
+
 /// Descriptors of a test's rings.
 pub const SLOTS: u32 = 64;
 
