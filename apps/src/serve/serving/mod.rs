@@ -32,6 +32,8 @@ const LISTENER: Token = Token(usize::MAX);
 const TEND: Duration = Duration::from_millis(100);
 /// How long answers under way may take once the server is to end.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long it stays after that for whoever doubts the reset of his connection: most round trips are shorter.
+const DOUBT: Duration = Duration::from_millis(250);
 
 /// What a server has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct Serving<'a> {
     next_looks: TimerHeap<usize>,
     looks: u64,
     draining: Option<Instant>,
+    /// Until when somebody may ask whether he was meant to be reset.
+    doubted_until: Instant,
     began: Instant,
     ended: Option<Instant>,
     served: Served,
@@ -93,6 +97,7 @@ impl<'a> Serving<'a> {
             next_looks: TimerHeap::new(),
             looks: 0,
             draining: None,
+            doubted_until: Instant::ZERO,
             began: Instant::ZERO,
             ended: None,
             served: Served::default(),
@@ -209,17 +214,18 @@ impl Application for Serving<'_> {
         }
         self.look_around(stack, now);
         self.accept(stack, now);
-        let over = self
-            .draining
-            .is_some_and(|since| self.clients.is_empty() || now >= since + DRAIN);
-        if over {
-            self.ended = Some(now);
-            self.abandon(stack);
-            self.answering.flush_log();
-            return Ok(Turn::Done);
+        if let Some(since) = self.draining {
+            if now >= since + DRAIN && self.abandon(stack) {
+                self.doubted_until = now + DOUBT;
+            }
+            if self.clients.is_empty() && now >= self.doubted_until {
+                self.ended = Some(now);
+                self.answering.flush_log();
+                return Ok(Turn::Done);
+            }
         }
         let until = if self.clients.is_empty() {
-            None
+            (now < self.doubted_until).then_some(self.doubted_until)
         } else {
             let look = self.next_looks.next();
             Some(look.map_or(self.next_tending, |look| look.min(self.next_tending)))
@@ -229,6 +235,7 @@ impl Application for Serving<'_> {
 
     fn abandon<T: TxQueue, R: RxQueue>(&mut self, stack: &mut Stack<T, R>) -> bool {
         let mut may_ask = false;
+        self.next_looks = TimerHeap::new();
         for client in self.clients.drain() {
             let under_way = stack
                 .status(client.id)
