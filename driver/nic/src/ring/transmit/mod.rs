@@ -1,20 +1,16 @@
 //! The transmit side: post, doorbell, reap.
 //!
-//! **Report-status policy.** The device writes a descriptor's done bit only where it is asked to, and each
-//! such write costs it a bus transaction and the driver a cache miss. So it is asked at the last packet
-//! before a doorbell and after every quarter ring, at a packet's last descriptor. Those positions are the
-//! *marks*. The device works in order, so a mark that is done vouches for everything before it:
-//! [`TxQueue::reap`] looks at marks and at nothing else.
+//! - `packet`: the descriptors of one packet, by the short way or by the long one;
+//! - `burst`: many packets in one call;
+//! - `report`: which descriptors have to report, and what is taken back when they have.
 //!
 //! **Who owns what.** Frames and slices that are posted wait in two queues of their own, in the order they
-//! were posted; a mark knows how far each of them had come. So a reap moves what a mark covers in one go, and
+//! were posted; each report vouches for so many of both. So a reap moves what a report covers in one go, and
 //! descriptors that own nothing (contexts, all but the last piece of a buffer) cost nothing.
-#![allow(
-    unsafe_code,
-    reason = "a ring with a free descriptor has room for its owner: no second test"
-)]
 
 mod burst;
+mod packet;
+mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -23,12 +19,11 @@ use pagewire_bus::DmaMapper;
 
 use super::descriptors::Descriptors;
 use super::fifo::Fifo;
-use super::headers;
-use super::plan::Plan;
-use super::split::{Pieces, SplitRule};
+use super::split::SplitRule;
 use crate::dma::{DmaError, Frame, GatherSlice};
 use crate::life::Life;
 use crate::port::{Full, PacketLayout, Received, TxCounters, TxLimits, TxOffload, TxQueue};
+use report::Mark;
 
 /// What one family's transmit queue looks like: its descriptor formats and its two registers.
 pub trait TxDevice: Send {
@@ -60,17 +55,6 @@ pub trait TxDevice: Send {
 
     /// Turns the queue off. Returns whether the device confirmed that it will touch its memory no more.
     fn disable(&mut self) -> bool;
-}
-
-/// A descriptor that reports, and what it vouches for.
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    /// Position after it, among the descriptors.
-    end: usize,
-    /// How many frames were posted up to there, ever.
-    frames: usize,
-    /// How many slices.
-    slices: usize,
 }
 
 /// A transmit queue of either family.
@@ -149,128 +133,6 @@ impl<D: TxDevice> Transmitter<D> {
         self.descriptors.write(self.tail, words);
         self.tail += 1;
     }
-
-    /// Asks for a report where enough was posted since the last one.
-    #[inline]
-    fn mark_if_due(&mut self) {
-        if self.tail >= self.mark_due {
-            self.mark();
-        }
-    }
-
-    /// Asks for a report on the last descriptor posted, which the device does not own yet.
-    fn mark(&mut self) {
-        self.descriptors.add_bits(self.tail - 1, D::REPORT);
-        let mark = Mark {
-            end: self.tail,
-            frames: self.frames.tail(),
-            slices: self.slices.tail(),
-        };
-        let pushed = self.marks.push(mark);
-        debug_assert!(pushed.is_ok(), "there are fewer marks than descriptors");
-        self.marked = self.tail;
-        self.mark_due = self.tail + self.frames.capacity() / 4;
-    }
-
-    /// One frame in one descriptor, as it is: the short way.
-    #[inline]
-    fn post_plain(&mut self, frame: Frame) -> Result<(), Full<Frame>> {
-        if self.free() == 0 {
-            return Err(Full(frame));
-        }
-        let len = frame.len() as u32;
-        self.push([frame.iova().0, Self::plain_word(len)]);
-        // SAFETY: there are at most as many posted frames as posted descriptors. One of those was free, and
-        // the queue has room for as many frames as the ring has descriptors.
-        unsafe { self.frames.push_unchecked(frame) };
-        self.counters.bytes += u64::from(len);
-        self.mark_if_due();
-        Ok(())
-    }
-
-    /// Whether a frame is cut for no other reason than its length.
-    #[inline]
-    fn is_uncut(&self) -> bool {
-        D::SPLIT.boundary == 0 && (D::SPLIT.sentinel == 0 || !self.after_segment)
-    }
-
-    /// Whether a frame is short enough for one descriptor.
-    #[inline]
-    fn is_short(frame: &Frame) -> bool {
-        (1..=D::SPLIT.max_bytes.min(D::LIMITS.max_frame) as usize).contains(&frame.len())
-    }
-
-    /// The first descriptor word's partner for a plain frame.
-    #[inline]
-    fn plain_word(len: u32) -> u64 {
-        D::data(&TxOffload::None, len) | D::END | u64::from(len)
-    }
-
-    /// Any packet: the long way.
-    fn post_packet(
-        &mut self,
-        mut header: Frame,
-        payload: &mut Vec<GatherSlice>,
-        offload: TxOffload,
-    ) -> Result<(), Full<Frame>> {
-        let Some(plan) = Plan::of::<D>(&header, payload, offload, self.after_segment) else {
-            return self.refuse(header);
-        };
-        let context = D::context(&plan.offload, plan.work_len()).filter(|words| self.context != Some(*words));
-        let needed = plan.descriptors + usize::from(context.is_some());
-        if needed > self.frames.capacity() - 1 {
-            return self.refuse(header);
-        }
-        if needed > self.free() {
-            return Err(Full(header));
-        }
-        if !headers::prepare(header.bytes_mut(), &plan.offload, plan.len) {
-            return self.refuse(header);
-        }
-
-        if let Some(words) = context {
-            self.push(words);
-            self.context = context;
-            self.counters.contexts += 1;
-        }
-        let common = D::data(&plan.offload, plan.work_len());
-        let last = self.tail + plan.descriptors - 1;
-        let mut others = payload.len();
-        let pieces = plan.pieces::<D>(header.iova(), header.len() as u32, others == 0);
-        self.push_buffer(pieces, common, last);
-        let pushed = self.frames.push(header);
-        debug_assert!(pushed.is_ok(), "there are fewer frames than descriptors");
-        for slice in payload.drain(..) {
-            others -= 1;
-            let pieces = plan.pieces::<D>(slice.iova(), slice.len(), others == 0);
-            self.push_buffer(pieces, common, last);
-            let pushed = self.slices.push(slice);
-            debug_assert!(pushed.is_ok(), "there are fewer slices than descriptors");
-        }
-        debug_assert_eq!(self.tail, last + 1, "the plan counted right");
-
-        self.counters.bytes += u64::from(plan.len);
-        self.after_segment = matches!(plan.offload, TxOffload::Segment(..));
-        self.counters.segments += u64::from(self.after_segment);
-        self.mark_if_due();
-        Ok(())
-    }
-
-    /// The descriptors of one buffer. The packet ends with the one at position `last`.
-    #[inline]
-    fn push_buffer(&mut self, pieces: Pieces, common: u64, last: usize) {
-        for (start, bytes) in pieces {
-            let end = if self.tail == last { D::END } else { 0 };
-            self.push([start.0, common | end | u64::from(bytes)]);
-        }
-    }
-
-    /// A packet that the device can never take.
-    #[cold]
-    fn refuse(&mut self, frame: Frame) -> Result<(), Full<Frame>> {
-        self.counters.refused += 1;
-        Err(Full(frame))
-    }
 }
 
 impl<D: TxDevice> TxQueue for Transmitter<D> {
@@ -327,23 +189,7 @@ impl<D: TxDevice> TxQueue for Transmitter<D> {
 
     #[inline]
     fn reap(&mut self, freed: &mut Vec<Frame>) -> usize {
-        let mut last = None;
-        while let Some(&mark) = self.marks.first() {
-            if self.descriptors.done_word(mark.end - 1) & D::DONE == 0 {
-                break;
-            }
-            last = self.marks.pop();
-        }
-        let Some(mark) = last else { return 0 };
-        let count = mark.end - self.head;
-        self.head = mark.end;
-        self.full = mark.end + self.frames.capacity() - 1;
-        self.frames
-            .pop_into(mark.frames.wrapping_sub(self.frames.head()), freed);
-        while self.slices.head() != mark.slices {
-            drop(self.slices.pop());
-        }
-        count
+        self.reap_marked(freed)
     }
 
     #[inline]
