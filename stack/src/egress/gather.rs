@@ -51,6 +51,7 @@ impl<T: TxQueue> Egress<T> {
             let own = parts::headers_of_part(headers, offset, len);
             offset += len;
             let Some(mut frame) = self.take(whole.len()) else {
+                self.counters.absorbed += 1;
                 self.gather.clear();
                 self.part.clear();
                 break;
@@ -80,5 +81,119 @@ impl<T: TxQueue> Egress<T> {
                 self.absorb(frame);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pagewire_bus::Function;
+    use pagewire_emu::{EmulatedNic, Model, Options};
+    use pagewire_nic::dma::GatherSlice;
+    use pagewire_nic::port::{Received, TxCounters, TxLimits, TxOffload};
+    use smoltcp::phy::TxToken;
+    use smoltcp::time::Instant;
+
+    use super::*;
+    use crate::egress::{EgressCounters, Outgoing};
+    use crate::headers::TcpFlags;
+    use crate::phantom::TransmitRing;
+    use crate::small_bytes::SmallBytes;
+
+    /// A ring that is never reaped.
+    struct Still {
+        room: usize,
+        posted: Vec<(Frame, Vec<GatherSlice>)>,
+    }
+
+    impl TxQueue for Still {
+        fn room(&self) -> usize {
+            self.room
+        }
+        fn post(&mut self, frame: Frame, _: TxOffload) -> Result<(), Full<Frame>> {
+            self.room -= 1;
+            self.posted.push((frame, vec![]));
+            Ok(())
+        }
+        fn post_gather(
+            &mut self,
+            header: Frame,
+            payload: &mut Vec<GatherSlice>,
+            _: TxOffload,
+        ) -> Result<(), Full<Frame>> {
+            self.room -= 1 + payload.len();
+            self.posted.push((header, std::mem::take(payload)));
+            Ok(())
+        }
+        fn post_all(&mut self, _: &mut Vec<Frame>) -> usize {
+            0
+        }
+        fn post_received(&mut self, _: &mut Vec<Received>) -> usize {
+            0
+        }
+        fn doorbell(&mut self) {}
+        fn reap(&mut self, _: &mut Vec<Frame>) -> usize {
+            0
+        }
+        fn posted(&self) -> usize {
+            self.posted.iter().map(|(_, slices)| 1 + slices.len()).sum()
+        }
+        fn counters(&self) -> TxCounters {
+            TxCounters::default()
+        }
+    }
+
+    /// Sends a segment over IPv4 in smoltcp's place.
+    fn emit(egress: &mut Egress<Still>, flow: &mut Flow, sequence: u32, flags: TcpFlags, len: usize) {
+        let mut headers = [0; 54];
+        headers[12..18].copy_from_slice(&[8, 0, 0x45, 0, 0, 0]);
+        headers[16..18].copy_from_slice(&(40 + len as u16).to_be_bytes());
+        headers[22..24].copy_from_slice(&[64, 6]);
+        headers[26..38].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 1, 0]);
+        headers[38..42].copy_from_slice(&sequence.to_be_bytes());
+        headers[46..48].copy_from_slice(&[0x50, flags.bits()]);
+        let packet = Outgoing {
+            egress,
+            flow: Some(flow),
+            mss: None,
+        };
+        packet.consume(54 + len, |bytes| bytes[..54].copy_from_slice(&headers));
+    }
+
+    #[test]
+    fn of_a_divided_segment_what_finds_no_room_is_counted_and_no_frame_is_lost() {
+        let mapper = EmulatedNic::new(&Options::new(Model::Ixgbe, [2, 0, 0, 0, 0, 1])).mapper();
+        let limits = TxLimits {
+            max_frame: 9234,
+            max_tso: 262_143,
+            max_tso_header: 128,
+            max_descriptors: 40,
+            max_descriptor_bytes: 16 << 10,
+        };
+        let ring = Still {
+            room: 100,
+            posted: vec![],
+        };
+        let mut egress = Egress::new(ring, limits, &mapper, 1514, None, Arc::default()).unwrap();
+        let mut flow = Flow::new(TransmitRing::Phantom, Instant::ZERO);
+        let mut chunks = SmallBytes::new(mapper);
+        for _ in 0..100 {
+            let (chunk, _) = chunks.fill(&[1; 10]).unwrap();
+            flow.queue.push_chunk(chunk);
+        }
+
+        emit(&mut egress, &mut flow, 7, TcpFlags::SYN, 0);
+        emit(&mut egress, &mut flow, 8, TcpFlags::ACK, 1000);
+
+        // Of the 99 descriptors that the SYN leaves, two parts take 39 each: too few are left for the third.
+        let counters = EgressCounters {
+            packets: 3,
+            absorbed: 1,
+            gathered_bytes: 760,
+        };
+        assert_eq!(egress.counters(), counters);
+        assert!(egress.conserves_frames());
+        assert_eq!(egress.small.total() - egress.small.available(), 3);
     }
 }

@@ -122,7 +122,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         }
     }
 
-    /// How a connection stands; `None` once it was released and is over.
+    /// How a connection stands; `None` once it was released and is over, and where its peer has opened another one from the
+    /// same port in its TIME-WAIT (RFC 9293 §3.10.7.4).
     #[must_use]
     pub fn status(&self, id: ConnectionId) -> Option<Status<'_>> {
         let connection = self.core.find(id)?;
