@@ -103,10 +103,18 @@ fn fcntl(file: &File, command: libc::c_int, argument: libc::c_int) -> io::Result
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use tempfile::NamedTempFile;
 
     use super::*;
+
+    /// These tests take turns: until the child of one of them has become another program, it has open for writing what
+    /// the others have, and they would get no lease.
+    fn turn() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// A file of a few bytes with a lease on it, where the file system for temporary files grants any.
     fn leased() -> Option<(NamedTempFile, ReadLease)> {
@@ -137,6 +145,7 @@ mod tests {
 
     #[test]
     fn a_writer_has_to_wait_and_the_lease_says_so() {
+        let _turn = turn();
         let Some((file, lease)) = leased() else { return };
         assert!(!lease.broken());
         assert_eq!(
@@ -150,6 +159,7 @@ mod tests {
 
     #[test]
     fn a_break_does_not_end_the_process_and_the_writer_goes_on_after_the_release() {
+        let _turn = turn();
         let Some((file, lease)) = leased() else { return };
         // Blocks in the kernel until the lease is released.
         let mut writer = std::process::Command::new("sh")
@@ -170,6 +180,7 @@ mod tests {
 
     #[test]
     fn readers_do_not_break_it_and_each_lease_is_released_alone() {
+        let _turn = turn();
         let Some((file, first)) = leased() else { return };
         let second = ReadLease::acquire(file.as_file()).unwrap();
         File::open(file.path()).unwrap();
@@ -181,6 +192,7 @@ mod tests {
 
     #[test]
     fn none_is_granted_while_a_writer_has_the_file_open() {
+        let _turn = turn();
         let Some((file, lease)) = leased() else { return };
         drop(lease);
         let writer = open_for_writing(&file).unwrap();
