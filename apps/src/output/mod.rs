@@ -22,13 +22,16 @@ pub(crate) use fifo::open_for_writing;
 use crate::input::Fingerprint;
 use crate::interrupt::Interrupt;
 use fifo::write_patiently;
-use partial::Partial;
+use partial::{Partial, folder_of};
+
+/// Links that Linux follows at most (path_resolution(7)).
+const MOST_LINKS: usize = 40;
 
 /// An output, open for writing.
 #[derive(Debug)]
 pub(crate) struct Output {
     file: File,
-    /// As the person wrote it.
+    /// As the person wrote it; where a link leads that leads nowhere yet.
     path: PathBuf,
     kind: Kind,
     interrupt: Interrupt,
@@ -61,7 +64,8 @@ impl Output {
             Err(error) => return Err(told(error)),
         };
         let Some(metadata) = existing else {
-            return Self::kept(path, path.to_owned(), None, length, interrupt);
+            let target = follow(path);
+            return Self::kept(&target, target.clone(), None, length, interrupt);
         };
         let kind = metadata.file_type();
         if kind.is_dir() {
@@ -126,7 +130,7 @@ impl Output {
         matches!(self.kind, Kind::Direct { shares_stdout: true })
     }
 
-    /// As the person wrote it.
+    /// As the person wrote it; where a link leads that leads nowhere yet.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -150,6 +154,17 @@ impl Output {
             Kind::Direct { .. } => Ok(()),
         }
     }
+}
+
+/// Where a file will be that is not there yet: a link may lead there.
+fn follow(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    // Links in a ring are no file that is not there: the system has said so by now.
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = fs::read_link(&target) else { break };
+        target = folder_of(&target).join(next);
+    }
+    target
 }
 
 fn is_standard_output(metadata: &Metadata) -> bool {
@@ -225,6 +240,24 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_yet_leads_to_the_output() {
+        let folder = tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("sub")).unwrap();
+        std::os::unix::fs::symlink("second", at("first")).unwrap();
+        std::os::unix::fs::symlink("sub/real", at("second")).unwrap();
+        let mut output = open(&at("first"), 3).unwrap();
+        output.write(b"new").unwrap();
+        output.commit().unwrap();
+        assert_eq!(fs::read(at("sub/real")).unwrap(), b"new");
+        assert!(fs::symlink_metadata(at("first")).unwrap().is_symlink());
+        assert_eq!(names(&at("sub")), ["real"]);
+        std::os::unix::fs::symlink("none/out", at("lost")).unwrap();
+        let refused = open(&at("lost"), 0).unwrap_err().to_string();
+        assert!(refused.contains("none'"), "{refused}");
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn reserve(file: &File, length: u64, interrupt: &Interrupt) -> io::Result<()> {
     }
 }
 
-fn folder_of(target: &Path) -> &Path {
+pub(super) fn folder_of(target: &Path) -> &Path {
     match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
