@@ -4,6 +4,7 @@
 //! draws a number, so a test that fails fails again. [`Alone`] is one of them with a cable into the test's hands.
 
 mod alone;
+pub mod frames;
 
 pub use alone::Alone;
 

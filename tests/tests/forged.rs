@@ -4,11 +4,11 @@ use pagewire_cost::private_memory;
 use pagewire_stack::headers::{Peek, TcpHeaders, peek};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::{ConnectionId, Duration, TransmitRing};
-use pagewire_tests::{Alone, address_v4};
+use pagewire_tests::{Alone, address_v4, frames};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpAddress,
-    IpProtocol, IpRepr, Ipv4Address, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
+    ArpOperation, EthernetAddress, EthernetProtocol, IpAddress, IpProtocol, IpRepr, Ipv4Address, TcpControl,
+    TcpPacket, TcpRepr, TcpSeqNumber,
 };
 
 const PORT: u16 = 7;
@@ -55,21 +55,14 @@ impl Peer {
         ip.emit(&mut packet, &checksums);
         let mut segment = TcpPacket::new_unchecked(&mut packet[ip.header_len()..]);
         tcp.emit(&mut segment, &source, &destination, &checksums);
-        frame(EthernetProtocol::Ipv4, &packet)
+        frames::ethernet(MAC, OUR_MAC, EthernetProtocol::Ipv4, &packet)
     }
 
     /// Who it is that has this address.
     fn arp(self) -> Vec<u8> {
-        let message = ArpRepr::EthernetIpv4 {
-            operation: ArpOperation::Reply,
-            source_hardware_addr: MAC,
-            source_protocol_addr: self.address(),
-            target_hardware_addr: OUR_MAC,
-            target_protocol_addr: Ipv4Address::new(10, 0, 0, 1),
-        };
-        let mut body = vec![0; message.buffer_len()];
-        message.emit(&mut ArpPacket::new_unchecked(&mut body[..]));
-        frame(EthernetProtocol::Arp, &body)
+        let us = (OUR_MAC, Ipv4Address::new(10, 0, 0, 1));
+        let message = frames::arp(ArpOperation::Reply, (MAC, self.address()), us);
+        frames::ethernet(MAC, OUR_MAC, EthernetProtocol::Arp, &message)
     }
 
     /// The last segment to this peer among `frames`.
@@ -80,16 +73,6 @@ impl Peer {
         });
         to_us.filter(|headers| headers.destination.addr == IpAddress::Ipv4(self.address()))
     }
-}
-
-fn frame(protocol: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; 14 + payload.len()];
-    let mut ethernet = EthernetFrame::new_unchecked(&mut bytes[..]);
-    ethernet.set_src_addr(MAC);
-    ethernet.set_dst_addr(OUR_MAC);
-    ethernet.set_ethertype(protocol);
-    ethernet.payload_mut().copy_from_slice(payload);
-    bytes
 }
 
 fn listening() -> Alone {

@@ -2,13 +2,12 @@
 //! emulated 82599.
 
 use pagewire_stack::{Duration, IpAddress};
-use pagewire_tests::{Alone, address_v4, address_v6};
+use pagewire_tests::{Alone, address_v4, address_v6, frames};
 use proptest::prelude::*;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, Icmpv4Packet,
-    Icmpv4Repr, Icmpv6Packet, Icmpv6Repr, IpProtocol, IpRepr, Ipv4Address, Ipv4Packet, Ipv6Address,
-    NdiscNeighborFlags, NdiscRepr,
+    ArpOperation, EthernetAddress, EthernetProtocol, Icmpv4Packet, Icmpv4Repr, Icmpv6Packet, Icmpv6Repr,
+    IpProtocol, IpRepr, Ipv4Address, Ipv4Packet, Ipv6Address, NdiscNeighborFlags, NdiscRepr,
 };
 
 const OUR_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
@@ -28,17 +27,6 @@ fn v6(address: IpAddress) -> Ipv6Address {
     address
 }
 
-/// A frame to our machine, or to everybody where `to` says so.
-fn frame(to: EthernetAddress, protocol: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; 14 + payload.len()];
-    let mut ethernet = EthernetFrame::new_unchecked(&mut bytes[..]);
-    ethernet.set_src_addr(MAC);
-    ethernet.set_dst_addr(to);
-    ethernet.set_ethertype(protocol);
-    ethernet.payload_mut().copy_from_slice(payload);
-    bytes
-}
-
 /// A frame with an IP packet, whose header is right.
 fn ip_frame(
     source: IpAddress,
@@ -55,7 +43,7 @@ fn ip_frame(
         IpAddress::Ipv4(_) => EthernetProtocol::Ipv4,
         IpAddress::Ipv6(_) => EthernetProtocol::Ipv6,
     };
-    frame(OUR_MAC, ethertype, &packet)
+    frames::ethernet(MAC, OUR_MAC, ethertype, &packet)
 }
 
 fn icmp4(source: Ipv4Address, message: &Icmpv4Repr<'_>) -> Vec<u8> {
@@ -79,16 +67,8 @@ fn icmp6(source: Ipv6Address, destination: Ipv6Address, message: &Icmpv6Repr<'_>
 }
 
 fn arp(operation: ArpOperation, sender: Ipv4Address, target: Ipv4Address) -> Vec<u8> {
-    let message = ArpRepr::EthernetIpv4 {
-        operation,
-        source_hardware_addr: MAC,
-        source_protocol_addr: sender,
-        target_hardware_addr: OUR_MAC,
-        target_protocol_addr: target,
-    };
-    let mut body = vec![0; message.buffer_len()];
-    message.emit(&mut ArpPacket::new_unchecked(&mut body[..]));
-    frame(EthernetAddress::BROADCAST, EthernetProtocol::Arp, &body)
+    let message = frames::arp(operation, (MAC, sender), (OUR_MAC, target));
+    frames::ethernet(MAC, EthernetAddress::BROADCAST, EthernetProtocol::Arp, &message)
 }
 
 fn solicitation(source: Ipv6Address, destination: Ipv6Address) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! A DHCP server in the test's hands (RFC 2131): what it hears from a client, and the answers that it makes, true or not.
 
 use pagewire_stack::{Duration, Ipv4Address};
-use pagewire_tests::Alone;
+use pagewire_tests::{Alone, frames};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, DhcpMessageType, DhcpPacket, DhcpRepr, EthernetAddress, EthernetFrame,
@@ -110,21 +110,17 @@ pub(crate) fn in_udp(body: &[u8]) -> Vec<u8> {
         payload_len: udp.header_len() + body.len(),
         hop_limit: 64,
     };
-    let mut frame = vec![0; 14 + ip.buffer_len() + ip.payload_len];
-    let mut ethernet = EthernetFrame::new_unchecked(&mut frame[..]);
-    ethernet.set_src_addr(SERVER_MAC);
-    ethernet.set_dst_addr(CLIENT_MAC);
-    ethernet.set_ethertype(EthernetProtocol::Ipv4);
-    ip.emit(&mut Ipv4Packet::new_unchecked(ethernet.payload_mut()), &sums);
+    let mut packet = vec![0; ip.buffer_len() + ip.payload_len];
+    ip.emit(&mut Ipv4Packet::new_unchecked(&mut packet[..]), &sums);
     udp.emit(
-        &mut UdpPacket::new_unchecked(&mut ethernet.payload_mut()[20..]),
+        &mut UdpPacket::new_unchecked(&mut packet[ip.buffer_len()..]),
         &ip.src_addr.into(),
         &ip.dst_addr.into(),
         body.len(),
         |room| room.copy_from_slice(body),
         &sums,
     );
-    frame
+    frames::ethernet(SERVER_MAC, CLIENT_MAC, EthernetProtocol::Ipv4, &packet)
 }
 
 /// The answer to an ARP request for the server's address; `None` for any other frame.
@@ -142,19 +138,12 @@ pub(crate) fn arp_answer(frame: &[u8]) -> Option<Vec<u8>> {
     else {
         return None;
     };
-    let reply = ArpRepr::EthernetIpv4 {
-        operation: ArpOperation::Reply,
-        source_hardware_addr: SERVER_MAC,
-        source_protocol_addr: target_protocol_addr,
-        target_hardware_addr: CLIENT_MAC,
-        target_protocol_addr: source_protocol_addr,
-    };
-    let mut answer = vec![0; 14 + reply.buffer_len()];
-    let mut ethernet = EthernetFrame::new_unchecked(&mut answer[..]);
-    ethernet.set_src_addr(SERVER_MAC);
-    ethernet.set_dst_addr(CLIENT_MAC);
-    ethernet.set_ethertype(EthernetProtocol::Arp);
-    reply.emit(&mut ArpPacket::new_unchecked(ethernet.payload_mut()));
+    let message = frames::arp(
+        ArpOperation::Reply,
+        (SERVER_MAC, target_protocol_addr),
+        (CLIENT_MAC, source_protocol_addr),
+    );
+    let answer = frames::ethernet(SERVER_MAC, CLIENT_MAC, EthernetProtocol::Arp, &message);
     (target_protocol_addr == SERVER).then_some(answer)
 }
 
