@@ -8,16 +8,13 @@ use pagewire_nic::port::{Nic, NicConfig, NicError, Opened, RxQueue, SleepDelay, 
 use pagewire_stack::{Instant, SetupError, Stack};
 
 use super::engine::{Parts, wall};
-use super::{Driver, LiveError, Notice, Observer, OnCable, Settings, Waiting};
+use super::{DOUBT, Driver, LiveError, Notice, Observer, OnCable, Settings, Waiting};
 
 /// Descriptors of each ring.
 const DESCRIPTORS: u16 = 1024;
 
 /// How long the last packets may take to leave before the NIC is stopped.
 const FLUSH: Duration = Duration::from_millis(100);
-
-/// How long a machine that has reset a connection stays to be asked whether it meant it: most round trips are shorter.
-const DOUBT: Duration = Duration::from_millis(250);
 
 /// A NIC with a stack on it.
 pub(super) struct Machine<'c, N, T, R> {
@@ -115,7 +112,7 @@ impl<'c, N: Nic, T: TxQueue, R: RxQueue> Machine<'c, N, T, R> {
     /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST. Where a peer `may_ask`, it answers for a while.
     pub(super) fn flush(&mut self, may_ask: bool, clock: impl Fn() -> Instant) {
         let began = clock();
-        let (end, doubt) = (began + FLUSH.into(), began + DOUBT.into());
+        let (end, doubt) = (began + FLUSH.into(), began + DOUBT);
         loop {
             let now = clock();
             self.stack.poll(now);

@@ -160,6 +160,9 @@ fn linger(state: State, ended: Instant, now: Instant) -> Turn {
     }
 }
 
+/// How long who has [reset] a connection stays to be asked whether that was meant: most round trips are shorter.
+pub const DOUBT: Duration = Duration::from_millis(250);
+
 /// Ends a connection at once. Returns whether it is this that has ended it: a peer whose stream has a gap doubts the reset and
 /// asks back (RFC 5961 §3.2).
 pub fn reset<T: TxQueue, R: RxQueue>(stack: &mut Stack<T, R>, id: ConnectionId) -> bool {

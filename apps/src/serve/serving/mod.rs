@@ -24,7 +24,7 @@ use super::files::Files;
 use super::http::Clock;
 use super::limits::Limits;
 use super::log::Log;
-use crate::live::{Application, LiveError, Notice, Observer, Turn, reset};
+use crate::live::{Application, DOUBT, LiveError, Notice, Observer, Turn, reset};
 
 /// What the listener is known by; clients are known by their place.
 const LISTENER: Token = Token(usize::MAX);
@@ -32,8 +32,6 @@ const LISTENER: Token = Token(usize::MAX);
 const TEND: Duration = Duration::from_millis(100);
 /// How long answers under way may take once the server is to end.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long it stays after that for whoever doubts the reset of his connection: most round trips are shorter.
-const DOUBT: Duration = Duration::from_millis(250);
 
 /// What a server has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
