@@ -11,8 +11,9 @@
 //!
 //! Sockets are pooled, with their buffers: a connection that ends leaves its socket to the next one, so that
 //! opening one allocates nothing and the memory follows the largest number of connections open at once. smoltcp borrows
-//! the buffers for ever: a stack that ends leaves its sockets to the next one of the process. What a receive ring has taken
-//! is given back while its connection is at rest.
+//! the buffers for ever: a stack that ends leaves its sockets to the next one of the process, each to its like: a transmit
+//! ring that was once written holds memory from then on, and is no phantom any more. What a receive ring has taken is given
+//! back while its connection is at rest.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
@@ -97,6 +98,7 @@ static PARKED: Mutex<Vec<(Make, PooledSocket)>> = Mutex::new(Vec::new());
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Make {
     sizes: SocketSizes,
+    transmit: TransmitRing,
     receive: ReceiveRing,
 }
 
@@ -108,10 +110,20 @@ pub(crate) struct SocketPool {
 }
 
 impl SocketPool {
-    pub(crate) fn new(sizes: SocketSizes, receive: ReceiveRing, congestion: CongestionControl) -> Self {
+    pub(crate) fn new(
+        sizes: SocketSizes,
+        transmit: TransmitRing,
+        receive: ReceiveRing,
+        congestion: CongestionControl,
+    ) -> Self {
+        let make = Make {
+            sizes,
+            transmit,
+            receive,
+        };
         Self {
             idle: Vec::new(),
-            make: Make { sizes, receive },
+            make,
             congestion,
         }
     }
@@ -230,13 +242,40 @@ mod tests {
         assert!(grown < 16 << 10, "reading 256 MiB of zeros took {grown} KiB");
     }
 
+    fn pool_of(sizes: SocketSizes, transmit: TransmitRing) -> SocketPool {
+        SocketPool::new(sizes, transmit, ReceiveRing::Real, CongestionControl::None)
+    }
+
+    /// Smoltcp would read what was written there, in place of a page of zeros that is always near.
+    #[test]
+    fn a_ring_that_may_have_been_written_does_not_become_a_phantom() {
+        // Nobody else has such sizes.
+        let sizes = SocketSizes {
+            receive: 65536,
+            transmit: 77 << 12,
+        };
+        let parked = || {
+            let parked = PARKED.lock().unwrap();
+            let transmit = |(make, _): &(Make, _)| (make.sizes == sizes).then_some(make.transmit);
+            parked.iter().filter_map(transmit).collect::<Vec<_>>()
+        };
+        for ring in [TransmitRing::Real, TransmitRing::Phantom] {
+            let mut pool = pool_of(sizes, ring);
+            let pooled = pool.take().unwrap();
+            pool.give(pooled);
+        }
+        assert_eq!(parked(), [TransmitRing::Real, TransmitRing::Phantom]);
+        pool_of(sizes, TransmitRing::Phantom).take().unwrap();
+        assert_eq!(parked(), [TransmitRing::Real]);
+    }
+
     #[test]
     fn a_socket_that_comes_back_is_used_again() {
         let sizes = SocketSizes {
             receive: 65536,
             transmit: 1 << 20,
         };
-        let mut pool = SocketPool::new(sizes, ReceiveRing::Real, CongestionControl::None);
+        let mut pool = pool_of(sizes, TransmitRing::Phantom);
         let mut pooled = pool.take().unwrap();
         pooled.socket.listen(80).unwrap();
         pool.give(pooled);

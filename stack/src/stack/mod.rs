@@ -203,6 +203,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
                 Some(zeros.map_err(|reason| DmaError::NoMemory { mib: 1, reason })?)
             }
         };
+        let pool = |ring| SocketPool::new(sizes, ring, config.receive, config.congestion);
         let core = Core {
             interface,
             egress,
@@ -215,8 +216,8 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             shadow,
             seeking: Vec::new(),
             request,
-            phantom_sockets: SocketPool::new(sizes, config.receive, config.congestion),
-            real_sockets: SocketPool::new(sizes, config.receive, config.congestion),
+            phantom_sockets: pool(TransmitRing::Phantom),
+            real_sockets: pool(TransmitRing::Real),
             small_bytes: SmallBytes::new(Arc::clone(&mapper)),
             eventful: VecDeque::new(),
             signal: None,
