@@ -5,6 +5,7 @@ use smoltcp::time::Instant;
 
 use crate::guard::{ChallengeBudget, FlowView, Windows};
 use crate::headers::TcpHeaders;
+use crate::owed::Owed;
 use crate::patience::Patience;
 use crate::phantom::TransmitRing;
 use crate::send_queue::SendQueue;
@@ -39,6 +40,7 @@ pub(crate) struct Flow {
     /// Stream bytes that the application has taken.
     pub(crate) consumed: u64,
     template: Option<HeaderTemplate>,
+    pub(crate) owed: Owed,
     windows: Windows,
     challenges: ChallengeBudget,
 }
@@ -60,6 +62,7 @@ impl Flow {
             peer_highest: 0,
             consumed: 0,
             template: None,
+            owed: Owed::default(),
             windows: Windows::default(),
             challenges: ChallengeBudget::new(now),
         }
@@ -75,6 +78,7 @@ impl Flow {
             self.template = HeaderTemplate::learn(header_bytes, headers);
         }
         self.windows.on_egress(headers);
+        self.owed.on_egress();
         let sequence = self.sequence.as_mut()?;
         let offsets = sequence.send(headers.sequence, headers.segment_len())?;
         if headers.payload_len == 0 {
@@ -120,6 +124,7 @@ impl Flow {
             self.peer_highest = end;
         }
         self.windows.on_ingress(headers);
+        self.owed.on_ingress(headers);
     }
 
     /// Whether the peer has sent anything beyond the `arrived` bytes that are in order: it may have been kept.

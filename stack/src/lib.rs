@@ -28,6 +28,7 @@ mod host;
 mod inbox;
 mod ingress;
 pub mod listener;
+mod owed;
 mod patience;
 mod phantom;
 mod send_queue;

@@ -141,7 +141,8 @@ impl SocketPool {
         let socket = &mut pooled.socket;
         // A fresh controller each time: smoltcp keeps the old one's window across a reset.
         socket.set_congestion_control(self.congestion);
-        // A 10 ms delayed ACK halves the speed of a sender that waits for it; ACKs are coalesced by batches.
+        // A 10 ms delayed ACK halves the speed of a sender that waits for it; ACKs are coalesced by batches, and those of long
+        // packets by the connection (`owed`).
         socket.set_ack_delay(None);
         // Nagle keeps a window's odd end from becoming a runt that puts all later segments out of step with the
         // ring's end; what there is to send beyond it goes with the next full segment. A connection makes an exception

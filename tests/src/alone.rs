@@ -7,7 +7,7 @@ use pagewire_emu::cable::{Impairments, Way, lay};
 use pagewire_emu::wire::{Checksums, Delivery, Inlet, Port, WireFrame};
 use pagewire_stack::{Duration, Instant, StackConfig};
 
-use crate::Machine;
+use crate::{Machine, Setup};
 
 /// The first machine of a [`Pair`](crate::Pair), and the far end of its cable.
 pub struct Alone {
@@ -49,12 +49,16 @@ impl Alone {
     /// The driver or the stack does not start: a test cannot go on.
     #[must_use]
     pub fn new(configure: fn(&mut StackConfig)) -> Self {
-        let device = crate::device(1, pagewire_emu::sanitizer::Level::Full);
+        let setup = Setup {
+            configure,
+            ..Setup::default()
+        };
+        let device = crate::device(1, &setup);
         let hands = Arc::new(Hands::default());
         let end: Arc<dyn Port> = hands.clone();
         device.plug(Some(lay(end, &Impairments::none(), Way::Forth, None)));
         Self {
-            machine: Machine::start(device, 1, &[configure]),
+            machine: Machine::start(device, 1, &setup, &[setup.configure]),
             now: Instant::ZERO,
             hands,
         }

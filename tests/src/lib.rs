@@ -51,6 +51,8 @@ pub struct Setup {
     pub configure: fn(&mut StackConfig),
     /// Changes to the far stack's only, after those.
     pub configure_far: fn(&mut StackConfig),
+    /// Whether segments travel whole, to receivers that coalesce.
+    pub whole_segments: bool,
     /// A capture of both directions.
     pub tap: Option<Arc<PcapTap>>,
 }
@@ -62,6 +64,7 @@ impl Default for Setup {
             level: Level::Full,
             configure: |_| {},
             configure_far: |_| {},
+            whole_segments: false,
             tap: None,
         }
     }
@@ -74,10 +77,10 @@ impl Pair {
     /// A driver or a stack does not start: a test cannot go on.
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
-        let (near, far) = (device(1, setup.level), device(2, setup.level));
+        let (near, far) = (device(1, setup), device(2, setup));
         let pair = Self {
-            near: Machine::start(near, 1, &[setup.configure]),
-            far: Machine::start(far, 2, &[setup.configure, setup.configure_far]),
+            near: Machine::start(near, 1, setup, &[setup.configure]),
+            far: Machine::start(far, 2, setup, &[setup.configure, setup.configure_far]),
             now: Instant::ZERO,
         };
         pair.plug_in(setup);
@@ -160,7 +163,7 @@ impl Pair {
 }
 
 impl Machine {
-    fn start(device: EmulatedNic, end: u16, configure: &[fn(&mut StackConfig)]) -> Self {
+    fn start(device: EmulatedNic, end: u16, setup: &Setup, configure: &[fn(&mut StackConfig)]) -> Self {
         let mut config = StackConfig::new(IpCidr::new(address_v4(end), 24), u64::from(end));
         config.addresses.push(IpCidr::new(address_v6(end), 64));
         for change in configure {
@@ -170,6 +173,7 @@ impl Machine {
             tx_descriptors: 1024,
             rx_descriptors: 1024,
             max_frame: config.longest_frame() as u16,
+            coalesce: setup.whole_segments,
             ..NicConfig::default()
         };
         let opened = ixgbe::open(Arc::new(device.clone()), &nic_config, &mut SleepDelay);
@@ -198,10 +202,10 @@ impl Machine {
 }
 
 /// An emulated NIC with nothing plugged in.
-fn device(end: u8, level: Level) -> EmulatedNic {
+fn device(end: u8, setup: &Setup) -> EmulatedNic {
     EmulatedNic::new(&Options {
-        sanitizer: level,
-        whole_segments: false,
+        sanitizer: setup.level,
+        whole_segments: setup.whole_segments,
         ..Options::new(Model::Ixgbe, [2, 0, 0, 0, 0, end])
     })
 }

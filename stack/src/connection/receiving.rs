@@ -1,5 +1,8 @@
 //! A connection's stream on its way in: what has arrived, what of it was taken, and the memory that it takes meanwhile.
 
+use smoltcp::socket::tcp::State;
+use smoltcp::time::Instant;
+
 use super::Connection;
 use crate::ingress::Place;
 
@@ -67,6 +70,17 @@ impl Connection {
         }
         debug_assert_eq!(left, 0, "only what was in the ring can have been read");
         self.flow.consumed += len as u64;
+    }
+
+    /// Until when it has nothing to say but an acknowledgment that may wait for more of the same.
+    pub(crate) fn owes_until(&mut self, now: Instant) -> Option<Instant> {
+        let arrived = self.arrived();
+        let socket = self.socket();
+        if socket.state() != State::Established || socket.send_queue() > 0 || self.flow.has_gaps(arrived) {
+            return None;
+        }
+        let window = socket.recv_capacity();
+        self.flow.owed.may_wait(window, now)
     }
 
     /// Gives the receive ring's memory back where the ring is empty and nothing has come since it was asked last; returns

@@ -230,4 +230,4 @@ fn distance(a: u32, b: u32) -> i32 {
 #[cfg(test)]
 mod smoltcp_facts;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

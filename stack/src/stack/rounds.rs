@@ -150,6 +150,11 @@ impl<T: TxQueue> Core<T> {
             self.settle(key, now);
             return self.connections.contains(key);
         }
+        if let Some(due) = connection.owes_until(now) {
+            self.timers.set(key, due);
+            self.settle(key, now);
+            return false;
+        }
         let mut emitted = 0;
         while emitted < BURST {
             connection.spare_the_end(self.config.mtu);

@@ -1,0 +1,86 @@
+//! When received bytes are acknowledged: long packets together, and everything else at once.
+
+use pagewire_stack::listener::ListenerConfig;
+use pagewire_stack::source::Bytes;
+use pagewire_stack::{ConnectionId, Duration, IpEndpoint, TransmitRing};
+use pagewire_tests::{Pair, Setup, address_v4};
+
+const PORT: u16 = 7;
+
+/// A connection that is established, on machines that take segments whole or not.
+fn connected(whole_segments: bool) -> (Pair, (ConnectionId, ConnectionId)) {
+    let mut pair = Pair::new(&Setup {
+        whole_segments,
+        ..Setup::default()
+    });
+    pair.far
+        .stack
+        .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
+        .unwrap();
+    let to = IpEndpoint::new(address_v4(2), PORT);
+    let near = pair
+        .near
+        .stack
+        .connect(to, TransmitRing::Phantom, pair.now)
+        .unwrap();
+    let mut far = None;
+    pair.run_until(10, |pair| {
+        far = far.or_else(|| pair.far.stack.accept(PORT));
+        far.is_some()
+    });
+    (pair, (near, far.unwrap()))
+}
+
+/// Sends `len` bytes, which the receiver reads at once. Returns how long it took until the sender knew that all had arrived,
+/// how many packets came to the receiver, and how many to the sender.
+fn exchange(pair: &mut Pair, (near, far): (ConnectionId, ConnectionId), len: usize) -> (Duration, u64, u64) {
+    let packets =
+        |pair: &Pair| [&pair.far, &pair.near].map(|machine| machine.stack.counters().ingress.packets);
+    let (began, before) = (pair.now, packets(pair));
+    let source = Bytes::copy(pair.near.stack.mapper(), &vec![0x5a; len]).unwrap();
+    pair.near.stack.send(near, Box::new(source));
+    pair.run_until(60, |pair| {
+        while pair.far.stack.receive(far, <[u8]>::len) > 0 {}
+        !pair.near.stack.status(near).unwrap().is_under_way()
+    });
+    let [there, back] = packets(pair);
+    (pair.now - began, there - before[0], back - before[1])
+}
+
+#[test]
+fn the_long_packets_of_a_stream_are_acknowledged_by_fours() {
+    let (mut pair, ends) = connected(true);
+    // The sender's congestion window opens.
+    exchange(&mut pair, ends, 16 << 20);
+    let (_, there, back) = exchange(&mut pair, ends, 16 << 20);
+    assert!(there < 320, "{there} packets of up to 64 KiB");
+    assert!(back * 3 < there, "{back} acknowledgments for {there} packets");
+    pair.finish();
+}
+
+#[test]
+fn a_sender_that_waits_for_the_acknowledgment_of_a_long_packet_waits_once() {
+    let (mut pair, ends) = connected(true);
+    exchange(&mut pair, ends, 16 << 20);
+    // As many segments as fit into one packet.
+    let waits: Vec<_> = (0..10)
+        .map(|_| {
+            let (took, there, back) = exchange(&mut pair, ends, 40 * 1460);
+            assert_eq!((there, back), (1, 1));
+            took
+        })
+        .collect();
+    let limit = Duration::from_micros(48);
+    assert!(waits[0] >= limit && waits[0] < limit * 2, "{waits:?}");
+    assert!(waits[1..].iter().all(|took| *took < limit / 3), "{waits:?}");
+    pair.finish();
+}
+
+#[test]
+fn packets_as_they_are_on_the_wire_are_acknowledged_at_once() {
+    let (mut pair, ends) = connected(false);
+    exchange(&mut pair, ends, 1 << 20);
+    let (took, ..) = exchange(&mut pair, ends, 40 * 1460);
+    assert!(took < Duration::from_micros(10), "{took}");
+    pair.finish();
+}
