@@ -34,6 +34,11 @@ impl Network {
     /// A TAP that is up and has addresses; packets of `mtu` bytes at most.
     pub(crate) fn with_tap(mtu: u32) -> Self {
         let kernel = Namespace::new().unwrap();
+        // An address becomes good a second after it was given (RFC 4862 §5.4), and a browser that hears of a change of its network
+        // gives up what it is loading. Where it cannot be set, the browser is as a rule not that quick.
+        for which in ["all", "default"] {
+            let _ = kernel.sysctl(&format!("net.ipv6.conf.{which}.accept_dad"), "0");
+        }
         let attachment = kernel.run(|| Attachment::tap(TAP, mtu)).unwrap();
         for address in [v4(KERNEL), v6(KERNEL)] {
             let prefix = if address.is_ipv4() { 24 } else { 64 };
