@@ -34,8 +34,8 @@ impl Network {
     /// A TAP that is up and has addresses; packets of `mtu` bytes at most.
     pub(crate) fn with_tap(mtu: u32) -> Self {
         let kernel = Namespace::new().unwrap();
-        // An address becomes good a second after it was given (RFC 4862 §5.4), and a browser that hears of a change of its network
-        // gives up what it is loading. Where it cannot be set, the browser is as a rule not that quick.
+        // An address becomes good a second after it was given, when nobody has claimed it (RFC 4862 §5.4). Where that came in the
+        // midst of a page, a browser gave up images; so nobody looks for a duplicate.
         for which in ["all", "default"] {
             let _ = kernel.sysctl(&format!("net.ipv6.conf.{which}.accept_dad"), "0");
         }
