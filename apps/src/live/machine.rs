@@ -1,11 +1,11 @@
 //! A NIC with a stack on it: how it is set up, started and stopped.
 
-use std::time::Duration;
+use std::time::Duration as WallDuration;
 
 use pagewire_bus::Interrupt;
 use pagewire_nic::idle::Waiter;
 use pagewire_nic::port::{Nic, NicConfig, NicError, Opened, RxQueue, SleepDelay, TxQueue};
-use pagewire_stack::{Instant, SetupError, Stack};
+use pagewire_stack::{Duration, Instant, SetupError, Stack};
 
 use super::engine::{Parts, wall};
 use super::{DOUBT, Driver, LiveError, Notice, Observer, OnCable, Settings, Waiting};
@@ -104,26 +104,26 @@ impl<'c, N: Nic, T: TxQueue, R: RxQueue> Machine<'c, N, T, R> {
     }
 
     /// How long an emulated NIC has spent in doorbells so far; a card's cost a write each.
-    pub(super) fn doorbell_time(&self) -> Duration {
+    pub(super) fn doorbell_time(&self) -> WallDuration {
         self.cable
-            .map_or(Duration::ZERO, |cable| cable.nic().doorbell_time())
+            .map_or(WallDuration::ZERO, |cable| cable.nic().doorbell_time())
     }
 
-    /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST. Where a peer `may_ask`, it answers for a while.
+    /// Lets what was posted leave, within a limit: a FIN's acknowledgment, a RST. Where a peer `may_ask` whether that was meant,
+    /// it stays to answer for as long as one may, which is longer.
     pub(super) fn flush(&mut self, may_ask: bool, clock: impl Fn() -> Instant) {
-        let began = clock();
-        let (end, doubt) = (began + FLUSH.into(), began + DOUBT);
+        let until = clock() + if may_ask { DOUBT } else { FLUSH };
         loop {
             let now = clock();
             self.stack.poll(now);
             if let Some(cable) = self.cable {
                 cable.step(wall(now));
             }
-            let left = self.stack.tx().posted() == 0 || now >= end;
-            if left && !(may_ask && now < doubt) {
+            let left = self.stack.tx().posted() == 0;
+            if now >= until || (left && !may_ask) {
                 return;
             }
-            std::thread::sleep(Duration::from_micros(100));
+            std::thread::sleep(WallDuration::from_micros(100));
         }
     }
 
