@@ -39,6 +39,31 @@ fn without_a_cable_there_is_no_link_and_it_is_said() {
     assert!(error.to_string().contains("cable"), "{error}");
 }
 
+/// 64 MiB are under way when `happens` does, and then the sender is stopped: it says so within a second, and within another the
+/// receiver says that it heard a reset, with no stop of its own.
+fn stop_the_sender_after(bench: &Bench, happens: impl FnOnce()) {
+    let (file, _) = file(64 << 20);
+    let (sender, receiver) = (Watcher::default(), Watcher::default());
+    guarded(&[&sender, &receiver], || {
+        thread::scope(|scope| {
+            let receiving = scope.spawn(|| receive(bench, PORT, &mut Kept::default(), &receiver));
+            let sending = scope.spawn(|| send(bench, file, 64 << 20, 2, &sender));
+            wait_until("some bytes are there", || {
+                receiver.progress.load(Ordering::Relaxed) > 1 << 16
+            });
+            happens();
+            let raised = Instant::now();
+            sender.stop.store(true, Ordering::Relaxed);
+            assert!(matches!(sending.join().unwrap(), Err(LiveError::Interrupted)));
+            assert!(raised.elapsed() < Duration::from_secs(1));
+            let stopped = Instant::now();
+            let error = receiving.join().unwrap().unwrap_err();
+            assert!(matches!(error, LiveError::Reset { .. }), "{error}");
+            assert!(stopped.elapsed() < Duration::from_secs(1));
+        });
+    });
+}
+
 #[test]
 fn a_raised_flag_ends_both_ends_at_once_and_the_nics_can_be_used_again() {
     let bench = Bench::new(
@@ -49,24 +74,7 @@ fn a_raised_flag_ends_both_ends_at_once_and_the_nics_can_be_used_again() {
         },
     );
     for _ in 0..2 {
-        let (file, _) = file(64 << 20);
-        let (sender, receiver) = (Watcher::default(), Watcher::default());
-        guarded(&[&sender, &receiver], || {
-            thread::scope(|scope| {
-                let receiving = scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
-                let sending = scope.spawn(|| send(&bench, file, 64 << 20, 2, &sender));
-                wait_until("some bytes are there", || {
-                    receiver.progress.load(Ordering::Relaxed) > 1 << 16
-                });
-                let raised = Instant::now();
-                sender.stop.store(true, Ordering::Relaxed);
-                assert!(matches!(sending.join().unwrap(), Err(LiveError::Interrupted)));
-                assert!(raised.elapsed() < Duration::from_secs(1));
-                // It hears a RST and says so, with no stop of its own.
-                let error = receiving.join().unwrap().unwrap_err();
-                assert!(matches!(error, LiveError::Reset { .. }), "{error}");
-            });
-        });
+        stop_the_sender_after(&bench, || {});
     }
     bench.assert_clean();
 }
@@ -76,25 +84,10 @@ fn a_raised_flag_ends_both_ends_at_once_and_the_nics_can_be_used_again() {
 #[test]
 fn a_sender_that_is_stopped_answers_a_peer_that_doubts_its_reset() {
     let bench = Bench::new(Model::Ixgbe, Impairments::none());
-    let (file, _) = file(64 << 20);
-    let (sender, receiver) = (Watcher::default(), Watcher::default());
-    guarded(&[&sender, &receiver], || {
-        thread::scope(|scope| {
-            let receiving = scope.spawn(|| receive(&bench, PORT, &mut Kept::default(), &receiver));
-            let sending = scope.spawn(|| send(&bench, file, 64 << 20, 2, &sender));
-            wait_until("some bytes are there", || {
-                receiver.progress.load(Ordering::Relaxed) > 1 << 16
-            });
-            bench.unplug();
-            thread::sleep(Duration::from_millis(20));
-            bench.plug();
-            sender.stop.store(true, Ordering::Relaxed);
-            assert!(matches!(sending.join().unwrap(), Err(LiveError::Interrupted)));
-            let stopped = Instant::now();
-            let error = receiving.join().unwrap().unwrap_err();
-            assert!(matches!(error, LiveError::Reset { .. }), "{error}");
-            assert!(stopped.elapsed() < Duration::from_secs(1));
-        });
+    stop_the_sender_after(&bench, || {
+        bench.unplug();
+        thread::sleep(Duration::from_millis(20));
+        bench.plug();
     });
     bench.assert_clean();
 }
