@@ -19,6 +19,9 @@ const TOGETHER: u32 = 4;
 const HELD: Duration = Duration::from_micros(48);
 /// How many are acknowledged one by one after the others have not come in time.
 const ONE_BY_ONE: u32 = 64;
+/// The shortest receive window of which anything waits, in bytes; a stack has it as long unless it is told otherwise. The three
+/// packets of up to 64 KiB that may wait are less than a fifth of it; of a much shorter one a sender would stop for them.
+const LONG_WINDOW: usize = 1 << 20;
 
 /// What one connection owes its peer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,13 +56,17 @@ impl Owed {
         }
     }
 
+    /// Whether nothing is owed but for a few long packets, which others may join: else nothing waits, whatever more is known.
+    #[inline]
+    pub(crate) fn is_for_few_long(&self) -> bool {
+        (1..TOGETHER).contains(&self.long) && !self.short && self.one_by_one == 0
+    }
+
     /// Until when what is owed may wait for more; `None` where it is due, or nothing is owed. `window` is the receive
     /// window in bytes.
     #[inline]
     pub(crate) fn may_wait(&mut self, window: usize, now: Instant) -> Option<Instant> {
-        let few = (1..TOGETHER).contains(&self.long) && !self.short;
-        // Of a short window even they are much.
-        if !few || self.one_by_one > 0 || window < 1 << 20 {
+        if !self.is_for_few_long() || window < LONG_WINDOW {
             return None;
         }
         let due = *self.since.get_or_insert(now) + HELD;

@@ -73,7 +73,12 @@ impl Connection {
     }
 
     /// Until when it has nothing to say but an acknowledgment that may wait for more of the same.
+    #[inline]
     pub(crate) fn owes_until(&mut self, now: Instant) -> Option<Instant> {
+        // Asked first: every turn of a connection comes by here, and few of them go on.
+        if !self.flow.owed.is_for_few_long() {
+            return None;
+        }
         let arrived = self.arrived();
         let socket = self.socket();
         if socket.state() != State::Established || socket.send_queue() > 0 || self.flow.has_gaps(arrived) {
