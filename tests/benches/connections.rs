@@ -10,12 +10,10 @@ use std::time::{Duration as WallDuration, Instant as WallInstant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pagewire_emu::sanitizer::Level;
 use pagewire_nic::dma::{GatherSlice, Region, ToDevice};
-use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::{Source, SourceError};
-use pagewire_stack::{ConnectionId, Duration, IpEndpoint, SocketSizes, TransmitRing};
+use pagewire_stack::{ConnectionId, Duration, SocketSizes};
 use pagewire_tests::{Pair, Setup, address_v4};
 
-const PORT: u16 = 7;
 const LENGTH: usize = 1_000;
 
 /// The same bytes for every write: no memory is mapped or unmapped in the part that is measured.
@@ -60,30 +58,7 @@ impl Population {
             ..Setup::default()
         };
         let mut pair = Pair::new(&setup);
-        let config = ListenerConfig {
-            backlog: count,
-            half_open: count,
-            ..ListenerConfig::default()
-        };
-        pair.far
-            .stack
-            .listen(PORT, TransmitRing::Phantom, config)
-            .expect("the port is free");
-        let mut ends = Vec::with_capacity(count);
-        while ends.len() < count {
-            let remote = IpEndpoint::new(address_v4(2), PORT);
-            let near = pair
-                .near
-                .stack
-                .connect(remote, TransmitRing::Phantom, pair.now)
-                .expect("there is room");
-            let mut far = None;
-            pair.run_until(60, |pair| {
-                far = pair.far.stack.accept(PORT);
-                far.is_some()
-            });
-            ends.extend(far.map(|far| (near, far)));
-        }
+        let ends: Vec<_> = (0..count).map(|_| pair.connect(address_v4(2))).collect();
         let payload =
             Region::<ToDevice>::allocate(pair.near.stack.mapper(), LENGTH).expect("there is memory");
         Self {

@@ -17,7 +17,14 @@ use pagewire_emu::sanitizer::Level;
 use pagewire_emu::{EmulatedNic, Model, Options, connect};
 use pagewire_nic::ixgbe;
 use pagewire_nic::port::{Nic, NicConfig, Opened, SleepDelay};
-use pagewire_stack::{Duration, Instant, IpAddress, IpCidr, Stack, StackConfig};
+use pagewire_stack::listener::ListenerConfig;
+use pagewire_stack::{
+    ConnectionId, Duration, Instant, IpAddress, IpCidr, IpEndpoint, OpenError, Stack, StackConfig,
+    TransmitRing,
+};
+
+/// The port at which the far machine of a [`Pair`] listens.
+pub const PORT: u16 = 7;
 
 /// The stack of a [`Machine`].
 pub type TestStack = Stack<ixgbe::IxgbeTx<EmulatedNic>, ixgbe::IxgbeRx<EmulatedNic>>;
@@ -150,6 +157,28 @@ impl Pair {
         let end = self.now + Duration::from_secs(seconds);
         while self.now < end && self.round() {}
         self.now = self.now.max(end);
+    }
+
+    /// Connects the near machine to `to`, an address of the far one's, which listens from now on, if it did not yet. Returns
+    /// the connection's name at the near end and at the far one, where it is accepted.
+    ///
+    /// # Panics
+    /// The far machine has not accepted it after ten seconds of simulated time.
+    pub fn connect(&mut self, to: IpAddress) -> (ConnectionId, ConnectionId) {
+        let ring = TransmitRing::Phantom;
+        match self.far.stack.listen(PORT, ring, ListenerConfig::default()) {
+            Ok(()) | Err(OpenError::PortTaken { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let remote = IpEndpoint::new(to, PORT);
+        let near = self.near.stack.connect(remote, ring, self.now);
+        let near = near.expect("it can connect");
+        let mut far = None;
+        self.run_until(10, |pair| {
+            far = pair.far.stack.accept(PORT);
+            far.is_some()
+        });
+        (near, far.expect("it was accepted"))
     }
 
     /// Stops both machines.

@@ -1,11 +1,8 @@
 //! When received bytes are acknowledged: long packets together, and everything else at once.
 
-use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
-use pagewire_stack::{ConnectionId, Duration, IpEndpoint, TransmitRing};
+use pagewire_stack::{ConnectionId, Duration};
 use pagewire_tests::{Pair, Setup, address_v4};
-
-const PORT: u16 = 7;
 
 /// A connection that is established, on machines that take segments whole or not.
 fn connected(whole_segments: bool) -> (Pair, (ConnectionId, ConnectionId)) {
@@ -13,22 +10,8 @@ fn connected(whole_segments: bool) -> (Pair, (ConnectionId, ConnectionId)) {
         whole_segments,
         ..Setup::default()
     });
-    pair.far
-        .stack
-        .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
-        .unwrap();
-    let to = IpEndpoint::new(address_v4(2), PORT);
-    let near = pair
-        .near
-        .stack
-        .connect(to, TransmitRing::Phantom, pair.now)
-        .unwrap();
-    let mut far = None;
-    pair.run_until(10, |pair| {
-        far = far.or_else(|| pair.far.stack.accept(PORT));
-        far.is_some()
-    });
-    (pair, (near, far.unwrap()))
+    let ends = pair.connect(address_v4(2));
+    (pair, ends)
 }
 
 /// Sends `len` bytes, which the receiver reads at once. Returns how long it took until the sender knew that all had arrived,

@@ -8,39 +8,12 @@ use pagewire_emu::cable::PcapTap;
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
 use pagewire_stack::{ConnectionId, Failure, IpAddress, IpEndpoint, State, TransmitRing};
-use pagewire_tests::{Pair, Setup, address_v4, address_v6};
-
-const PORT: u16 = 7;
+use pagewire_tests::{PORT, Pair, Setup, address_v4, address_v6};
 
 fn bytes(len: usize, salt: u8) -> Vec<u8> {
     (0..len)
         .map(|index| (index as u8).wrapping_mul(31).wrapping_add((index >> 8) as u8) ^ salt)
         .collect()
-}
-
-/// Connects from near to far and returns both ends.
-fn connect(pair: &mut Pair, to: IpAddress) -> (ConnectionId, ConnectionId) {
-    let remote = IpEndpoint::new(to, PORT);
-    let near = pair
-        .near
-        .stack
-        .connect(remote, TransmitRing::Phantom, pair.now)
-        .unwrap();
-    let mut far = None;
-    pair.run_until(10, |pair| {
-        far = far.or_else(|| pair.far.stack.accept(PORT));
-        far.is_some()
-    });
-    (near, far.unwrap())
-}
-
-fn listening(setup: &Setup) -> Pair {
-    let mut pair = Pair::new(setup);
-    pair.far
-        .stack
-        .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
-        .unwrap();
-    pair
 }
 
 /// Takes all that has arrived at `id` on the far machine.
@@ -53,8 +26,8 @@ fn take(pair: &mut Pair, id: ConnectionId, into: &mut Vec<u8>) {
 }
 
 fn round_trip(to: IpAddress) {
-    let mut pair = listening(&Setup::default());
-    let (near, far) = connect(&mut pair, to);
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(to);
     let sent = [bytes(100_003, 1), bytes(70_001, 2)];
     for part in &sent {
         let source = Bytes::copy(pair.near.stack.mapper(), part).unwrap();
@@ -94,7 +67,9 @@ fn two_extents_arrive_in_order_over_ipv6() {
 
 #[test]
 fn a_port_where_nobody_listens_refuses() {
-    let mut pair = listening(&Setup::default());
+    let mut pair = Pair::new(&Setup::default());
+    // Somebody listens on another one.
+    pair.connect(address_v4(2));
     let remote = IpEndpoint::new(address_v4(2), 9);
     let id = pair
         .near
@@ -111,8 +86,8 @@ fn a_port_where_nobody_listens_refuses() {
 
 #[test]
 fn an_abort_reaches_the_peer_as_a_reset() {
-    let mut pair = listening(&Setup::default());
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     pair.near.stack.abort(near, Failure::Aborted);
     pair.run_until(10, |pair| pair.far.stack.status(far).unwrap().failure.is_some());
     assert!(matches!(
@@ -125,13 +100,13 @@ fn an_abort_reaches_the_peer_as_a_reset() {
 #[test]
 fn a_thousand_connections_each_get_their_own_bytes() {
     const COUNT: usize = 1_000;
-    let mut pair = listening(&Setup {
+    let mut pair = Pair::new(&Setup {
         configure: small_sockets,
         ..Setup::default()
     });
     let mut ends = vec![];
     for _ in 0..COUNT {
-        ends.push(connect(&mut pair, address_v4(2)));
+        ends.push(pair.connect(address_v4(2)));
     }
     for (index, (near, _)) in ends.iter().enumerate() {
         let source = Bytes::copy(pair.near.stack.mapper(), &bytes(3_000 + index, index as u8)).unwrap();
@@ -210,11 +185,11 @@ fn zero_copy_counts_no_copied_byte_even_when_frames_are_lost() {
         latency: std::time::Duration::from_micros(20),
         ..pagewire_emu::cable::Impairments::none()
     };
-    let mut pair = listening(&Setup {
+    let mut pair = Pair::new(&Setup {
         impairments,
         ..Setup::default()
     });
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let (near, far) = pair.connect(address_v4(2));
     let mut file = tempfile::tempfile().unwrap();
     let sent = bytes(400_000, 9);
     std::io::Write::write_all(&mut file, &sent).unwrap();
@@ -240,11 +215,11 @@ fn zero_copy_counts_no_copied_byte_even_when_frames_are_lost() {
 fn rfc6864_4_3_no_two_frames_of_a_stream_over_ipv4_have_the_same_identification() {
     let wire = Wire::default();
     let tap = PcapTap::new(Box::new(wire.clone())).unwrap();
-    let mut pair = listening(&Setup {
+    let mut pair = Pair::new(&Setup {
         tap: Some(Arc::clone(&tap)),
         ..Setup::default()
     });
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let (near, far) = pair.connect(address_v4(2));
     let source = Bytes::copy(pair.near.stack.mapper(), &bytes(1 << 20, 3)).unwrap();
     pair.near.stack.send(near, Box::new(source));
     let mut received = vec![];

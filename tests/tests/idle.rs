@@ -2,11 +2,8 @@
 
 use pagewire_cost::private_memory;
 use pagewire_emu::sanitizer::Level;
-use pagewire_stack::listener::ListenerConfig;
-use pagewire_stack::{ConnectionId, IpEndpoint, TransmitRing};
 use pagewire_tests::{Pair, Setup, address_v4};
 
-const PORT: u16 = 7;
 const COUNT: usize = 10_000;
 /// The most private memory of a connection at rest, in bytes.
 const LIMIT: u64 = 4 << 10;
@@ -16,36 +13,16 @@ fn private_bytes() -> u64 {
     private_memory(std::process::id()).unwrap().all
 }
 
-fn open(pair: &mut Pair) -> (ConnectionId, ConnectionId) {
-    let remote = IpEndpoint::new(address_v4(2), PORT);
-    let near = pair
-        .near
-        .stack
-        .connect(remote, TransmitRing::Phantom, pair.now)
-        .unwrap();
-    let mut far = None;
-    pair.run_until(60, |pair| {
-        far = pair.far.stack.accept(PORT);
-        far.is_some()
-    });
-    (near, far.unwrap())
-}
-
 #[test]
 fn ten_thousand_connections_at_rest_take_less_than_four_kilobytes_each_and_so_they_do_after_use() {
     let mut pair = Pair::new(&Setup {
         level: Level::On,
         ..Setup::default()
     });
-    let config = ListenerConfig::default();
-    pair.far
-        .stack
-        .listen(PORT, TransmitRing::Phantom, config)
-        .unwrap();
     // What two machines take that have a connection each.
-    open(&mut pair);
+    pair.connect(address_v4(2));
     let before = private_bytes();
-    let ends: Vec<_> = (0..COUNT).map(|_| open(&mut pair)).collect();
+    let ends: Vec<_> = (0..COUNT).map(|_| pair.connect(address_v4(2))).collect();
     pair.run_for(10);
     // Two ends each.
     let each = |bytes: u64| bytes.saturating_sub(before) / (2 * COUNT as u64);

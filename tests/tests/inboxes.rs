@@ -1,12 +1,10 @@
 //! Receiving by reference: what arrives is read where the NIC has put it, and kept where it is not read at once.
 
 use pagewire_emu::cable::Impairments;
-use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
-use pagewire_stack::{ConnectionId, IpEndpoint, ReceiveRing, TransmitRing};
+use pagewire_stack::{ConnectionId, ReceiveRing};
 use pagewire_tests::{Pair, Setup, address_v4};
 
-const PORT: u16 = 7;
 const LEN: usize = 3_000_017;
 
 fn stream() -> Vec<u8> {
@@ -22,25 +20,11 @@ fn sending(impairments: Impairments) -> (Pair, ConnectionId) {
         configure_far: |config| config.receive = ReceiveRing::Phantom,
         ..Setup::default()
     });
-    pair.far
-        .stack
-        .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
-        .unwrap();
-    let to = IpEndpoint::new(address_v4(2), PORT);
-    let near = pair
-        .near
-        .stack
-        .connect(to, TransmitRing::Phantom, pair.now)
-        .unwrap();
+    let (near, far) = pair.connect(address_v4(2));
     let source = Bytes::copy(pair.near.stack.mapper(), &stream()).unwrap();
     pair.near.stack.send(near, Box::new(source));
     pair.near.stack.finish(near);
-    let mut far = None;
-    pair.run_until(10, |pair| {
-        far = far.or_else(|| pair.far.stack.accept(PORT));
-        far.is_some()
-    });
-    (pair, far.unwrap())
+    (pair, far)
 }
 
 /// Takes up to `most` bytes of what there is.

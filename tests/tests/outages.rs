@@ -1,12 +1,10 @@
 //! A cable that is pulled in the middle of a transfer, and plugged in again: over the real driver and the emulated
 //! 82599.
 
-use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::Bytes;
 use pagewire_stack::{ConnectionId, Duration, Failure, IpAddress, IpEndpoint, State, TransmitRing};
-use pagewire_tests::{Alone, Pair, Setup, address_v4, address_v6};
+use pagewire_tests::{Alone, PORT, Pair, Setup, address_v4, address_v6};
 
-const PORT: u16 = 7;
 const LEN: usize = 8 << 20;
 
 /// A transfer under way.
@@ -22,28 +20,13 @@ impl Transfer {
     /// From near to `to`; a few hundred kilobytes are through.
     fn under_way(to: IpAddress) -> Self {
         let mut pair = Pair::new(&Setup::default());
-        pair.far
-            .stack
-            .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
-            .unwrap();
-        let remote = IpEndpoint::new(to, PORT);
-        let near = pair
-            .near
-            .stack
-            .connect(remote, TransmitRing::Phantom, pair.now)
-            .unwrap();
+        let (near, far) = pair.connect(to);
         let sent: Vec<u8> = (0..LEN as u32)
             .map(|at| (at.wrapping_mul(31) >> 3) as u8)
             .collect();
         let source = Bytes::copy(pair.near.stack.mapper(), &sent).unwrap();
         pair.near.stack.send(near, Box::new(source));
         pair.near.stack.finish(near);
-        let mut far = None;
-        pair.run_until(10, |pair| {
-            far = far.or_else(|| pair.far.stack.accept(PORT));
-            far.is_some()
-        });
-        let far = far.unwrap();
         let mut transfer = Self {
             pair,
             near,

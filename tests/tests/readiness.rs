@@ -10,25 +10,14 @@ use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
 use pagewire_stack::source::{Bytes, MappedFile, Part, SharedFile};
 use pagewire_stack::{ConnectionId, Duration, Failure, Instant, IpAddress, IpEndpoint, TransmitRing};
-use pagewire_tests::{Pair, Setup, TestStack, address_v4, address_v6};
+use pagewire_tests::{PORT, Pair, Setup, TestStack, address_v4, address_v6};
 
-const PORT: u16 = 7;
 const LISTENER: Token = Token(1_000_000);
 
 fn bytes(len: usize, salt: u8) -> Vec<u8> {
     (0..len)
         .map(|index| (index as u8).wrapping_mul(31).wrapping_add((index >> 8) as u8) ^ salt)
         .collect()
-}
-
-fn listening() -> Pair {
-    let mut pair = Pair::new(&Setup::default());
-    let config = ListenerConfig::default();
-    pair.far
-        .stack
-        .listen(PORT, TransmitRing::Phantom, config)
-        .unwrap();
-    pair
 }
 
 /// Connects from near to far, and returns the near end.
@@ -38,17 +27,6 @@ fn dial(pair: &mut Pair, to: IpAddress) -> ConnectionId {
         .stack
         .connect(remote, TransmitRing::Phantom, pair.now)
         .unwrap()
-}
-
-/// Both ends of a connection.
-fn connect(pair: &mut Pair, to: IpAddress) -> (ConnectionId, ConnectionId) {
-    let near = dial(pair, to);
-    let mut far = None;
-    pair.run_until(10, |pair| {
-        far = far.or_else(|| pair.far.stack.accept(PORT));
-        far.is_some()
-    });
-    (near, far.unwrap())
 }
 
 fn events(stack: &mut TestStack) -> Vec<Event> {
@@ -88,7 +66,12 @@ fn file(bytes: &[u8]) -> File {
 
 #[test]
 fn a_listener_tells_of_a_connection_that_waits_until_it_is_accepted() {
-    let mut pair = listening();
+    let mut pair = Pair::new(&Setup::default());
+    let config = ListenerConfig::default();
+    pair.far
+        .stack
+        .listen(PORT, TransmitRing::Phantom, config)
+        .unwrap();
     pair.far.stack.register_listener(PORT, LISTENER, Trigger::Level);
     assert!(events(&mut pair.far.stack).is_empty());
     let near = dial(&mut pair, address_v4(2));
@@ -104,8 +87,8 @@ fn a_listener_tells_of_a_connection_that_waits_until_it_is_accepted() {
 #[test]
 fn an_edge_is_told_for_each_arrival_and_a_level_for_as_long_as_bytes_are_there() {
     for trigger in [Trigger::Level, Trigger::Edge] {
-        let mut pair = listening();
-        let (near, far) = connect(&mut pair, address_v4(2));
+        let mut pair = Pair::new(&Setup::default());
+        let (near, far) = pair.connect(address_v4(2));
         let stack = &mut pair.far.stack;
         stack.register(far, Token(3), Ready::READABLE, trigger);
         assert!(events(stack).is_empty());
@@ -137,8 +120,8 @@ fn an_edge_is_told_for_each_arrival_and_a_level_for_as_long_as_bytes_are_there()
 
 #[test]
 fn a_connection_is_writable_while_less_is_under_way_than_its_window_and_says_when_it_is_again() {
-    let mut pair = listening();
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     let stack = &mut pair.near.stack;
     stack.register(near, Token(4), Ready::WRITABLE, Trigger::Edge);
     let writable = [event(Token(4), Ready::WRITABLE)];
@@ -162,8 +145,8 @@ fn a_connection_is_writable_while_less_is_under_way_than_its_window_and_says_whe
 
 #[test]
 fn whoever_is_registered_hears_that_the_peer_is_gone() {
-    let mut pair = listening();
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     pair.far.stack.register(far, Token(5), Ready::NONE, Trigger::Edge);
     pair.near.stack.abort(near, Failure::Aborted);
     let closed = [event(Token(5), Ready::CLOSED)];
@@ -177,8 +160,8 @@ fn whoever_is_registered_hears_that_the_peer_is_gone() {
 
 #[test]
 fn what_is_deregistered_is_silent_and_what_is_registered_again_is_told_once() {
-    let mut pair = listening();
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     let stack = &mut pair.far.stack;
     stack.register(far, Token(6), Ready::READABLE, Trigger::Level);
     send(&mut pair, near, b"bytes");
@@ -193,8 +176,8 @@ fn what_is_deregistered_is_silent_and_what_is_registered_again_is_told_once() {
 
 #[test]
 fn of_many_connections_only_those_are_told_that_something_has_happened_to() {
-    let mut pair = listening();
-    let ends: Vec<_> = (0..200).map(|_| connect(&mut pair, address_v4(2))).collect();
+    let mut pair = Pair::new(&Setup::default());
+    let ends: Vec<_> = (0..200).map(|_| pair.connect(address_v4(2))).collect();
     for (index, (_, far)) in ends.iter().enumerate() {
         pair.far
             .stack
@@ -215,8 +198,8 @@ fn of_many_connections_only_those_are_told_that_something_has_happened_to() {
 
 #[test]
 fn the_head_and_the_page_of_a_response_leave_in_one_segment() {
-    let mut pair = listening();
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     let page = bytes(1000, 3);
     let shared = SharedFile::open(file(&page), pair.near.stack.windows()).unwrap();
     let shared = Arc::new(shared);
@@ -239,13 +222,13 @@ fn the_head_and_the_page_of_a_response_leave_in_one_segment() {
 
 #[test]
 fn one_file_and_parts_of_it_go_to_many_connections_and_chunks_are_used_again() {
-    let mut pair = listening();
+    let mut pair = Pair::new(&Setup::default());
     let content = bytes(300_000, 4);
     let shared = SharedFile::open(file(&content), pair.near.stack.windows()).unwrap();
     let shared = Arc::new(shared);
     let mapped = pair.near.stack.mapper().counters().maps;
     for round in 0..20 {
-        let ends: Vec<_> = (0..10).map(|_| connect(&mut pair, address_v4(2))).collect();
+        let ends: Vec<_> = (0..10).map(|_| pair.connect(address_v4(2))).collect();
         let range = |index: usize| (index as u64 * 1111)..(index as u64 * 20_000 + 50_000);
         for (index, (near, _)) in ends.iter().enumerate() {
             let stack = &mut pair.near.stack;
@@ -280,8 +263,8 @@ fn one_file_and_parts_of_it_go_to_many_connections_and_chunks_are_used_again() {
 #[test]
 fn hundreds_of_short_responses_at_once_arrive_though_a_packet_has_some_forty_pieces() {
     for to in [address_v4(2), address_v6(2)] {
-        let mut pair = listening();
-        let (near, far) = connect(&mut pair, to);
+        let mut pair = Pair::new(&Setup::default());
+        let (near, far) = pair.connect(to);
         let page = bytes(333, 5);
         let shared = SharedFile::open(file(&page), pair.near.stack.windows()).unwrap();
         let shared = Arc::new(shared);
@@ -310,8 +293,8 @@ fn hundreds_of_short_responses_at_once_arrive_though_a_packet_has_some_forty_pie
 
 #[test]
 fn an_answer_carries_the_acknowledgment_of_what_it_answers_and_without_one_it_comes_a_round_later() {
-    let mut pair = listening();
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     pair.run_for(1);
     let stack = &mut pair.far.stack;
     stack.register(far, Token(1), Ready::READABLE, Trigger::Level);
@@ -337,8 +320,8 @@ fn an_answer_carries_the_acknowledgment_of_what_it_answers_and_without_one_it_co
 
 #[test]
 fn the_end_of_a_response_waits_for_no_acknowledgment() {
-    let mut pair = listening();
-    let (near, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (near, far) = pair.connect(address_v4(2));
     // The far end says nothing while nobody polls it.
     for part in [&b"first"[..], b"second", b"third"] {
         pair.near.stack.send_bytes(near, part).unwrap();
@@ -355,8 +338,8 @@ fn the_end_of_a_response_waits_for_no_acknowledgment() {
 
 #[test]
 fn who_stops_listening_resets_those_that_wait_and_refuses_those_that_come() {
-    let mut pair = listening();
-    let (kept, far) = connect(&mut pair, address_v4(2));
+    let mut pair = Pair::new(&Setup::default());
+    let (kept, far) = pair.connect(address_v4(2));
     let waiting = dial(&mut pair, address_v4(2));
     pair.run_for(1);
     pair.far.stack.stop_listening(PORT);

@@ -11,14 +11,13 @@ use pagewire_nic::ixgbe::{IxgbeRx, IxgbeTx};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::streams::Streams;
 use pagewire_stack::sockets::{Ready, Token, Trigger};
-use pagewire_stack::{ConnectionId, Instant, IpEndpoint, TransmitRing};
-use pagewire_tests::{Pair, Setup, address_v4};
+use pagewire_stack::{Instant, IpEndpoint};
+use pagewire_tests::{PORT, Pair, Setup, address_v4};
 use rustix::event::{Timespec, epoll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
-const PORT: u16 = 7;
 const PIPE: u64 = 1;
 const STACK: u64 = 2;
 
@@ -47,24 +46,10 @@ fn pipe() -> (File, File) {
     (File::from(read), File::from(write))
 }
 
-fn connect(pair: &mut Pair) -> (ConnectionId, ConnectionId) {
-    let config = ListenerConfig::default();
-    let stack = &mut pair.far.stack;
-    stack.listen(PORT, TransmitRing::Phantom, config).unwrap();
-    let remote = IpEndpoint::new(address_v4(2), PORT);
-    let near = pair.near.stack.connect(remote, TransmitRing::Phantom, pair.now);
-    let mut far = None;
-    pair.run_until(10, |pair| {
-        far = pair.far.stack.accept(PORT);
-        far.is_some()
-    });
-    (near.unwrap(), far.unwrap())
-}
-
 #[test]
 fn one_epoll_loop_waits_for_a_pipe_of_the_kernels_and_for_sockets_of_the_stack() {
     let mut pair = Pair::new(&Setup::default());
-    let (near, far) = connect(&mut pair);
+    let (near, far) = pair.connect(address_v4(2));
     let (mut read, mut write) = pipe();
     let watch = watch(&mut pair, &read);
     pair.far
@@ -111,7 +96,7 @@ fn one_epoll_loop_waits_for_a_pipe_of_the_kernels_and_for_sockets_of_the_stack()
 #[test]
 fn the_descriptor_is_readable_while_events_wait_and_quiet_when_they_were_told() {
     let mut pair = Pair::new(&Setup::default());
-    let (near, far) = connect(&mut pair);
+    let (near, far) = pair.connect(address_v4(2));
     let (read, _write) = pipe();
     let watch = watch(&mut pair, &read);
     for trigger in [Trigger::Edge, Trigger::Level] {

@@ -6,12 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::source::{MappedFile, WindowLimits, Windows};
-use pagewire_stack::{IpEndpoint, TransmitRing};
 use pagewire_tests::{Pair, Setup, address_v4};
 
-const PORT: u16 = 7;
 const LENGTH: usize = 3_000_000;
 
 fn bytes(salt: u8) -> Vec<u8> {
@@ -27,29 +24,15 @@ fn write(file: &File, bytes: &[u8]) {
     std::thread::sleep(Duration::from_millis(30));
 }
 
-fn pair() -> Pair {
-    let mut pair = Pair::new(&Setup::default());
-    let config = ListenerConfig::default();
-    pair.far.stack.listen(PORT, TransmitRing::Real, config).unwrap();
-    pair
-}
-
 /// Sends the file over a connection of its own; returns what arrives.
 fn send(pair: &mut Pair, file: &File, windows: &Windows) -> Vec<u8> {
     let mut source = MappedFile::new(file.try_clone().unwrap(), windows).unwrap();
     source.prepare().unwrap();
-    let remote = IpEndpoint::new(address_v4(2), PORT);
-    let near = pair
-        .near
-        .stack
-        .connect(remote, TransmitRing::Phantom, pair.now)
-        .unwrap();
+    let (near, far) = pair.connect(address_v4(2));
     pair.near.stack.send(near, Box::new(source));
     pair.near.stack.finish(near);
-    let (mut far, mut received) = (None, vec![]);
+    let mut received = vec![];
     pair.run_until(60, |pair| {
-        far = far.or_else(|| pair.far.stack.accept(PORT));
-        let Some(far) = far else { return false };
         let stack = &mut pair.far.stack;
         while stack.receive(far, |bytes| {
             received.extend_from_slice(bytes);
@@ -58,7 +41,6 @@ fn send(pair: &mut Pair, file: &File, windows: &Windows) -> Vec<u8> {
         {}
         stack.status(far).unwrap().drained
     });
-    let far = far.unwrap();
     pair.far.stack.finish(far);
     pair.near.stack.release(near);
     pair.far.stack.release(far);
@@ -68,7 +50,8 @@ fn send(pair: &mut Pair, file: &File, windows: &Windows) -> Vec<u8> {
 
 #[test]
 fn a_file_that_is_sent_again_is_sent_from_the_windows_it_has() {
-    let (mut pair, file, contents) = (pair(), tempfile::tempfile().unwrap(), bytes(1));
+    let mut pair = Pair::new(&Setup::default());
+    let (file, contents) = (tempfile::tempfile().unwrap(), bytes(1));
     write(&file, &contents);
     let windows = pair.near.stack.windows().clone();
     for _ in 0..3 {
@@ -82,7 +65,7 @@ fn a_file_that_is_sent_again_is_sent_from_the_windows_it_has() {
 
 #[test]
 fn a_file_that_was_cut_and_written_again_arrives_as_it_is_now() {
-    let (mut pair, file) = (pair(), tempfile::tempfile().unwrap());
+    let (mut pair, file) = (Pair::new(&Setup::default()), tempfile::tempfile().unwrap());
     let windows = pair.near.stack.windows().clone();
     for salt in 0..3 {
         let contents = bytes(salt);
@@ -96,7 +79,7 @@ fn a_file_that_was_cut_and_written_again_arrives_as_it_is_now() {
 
 #[test]
 fn a_file_that_cannot_be_mapped_to_its_end_arrives_whole_over_the_same_connection() {
-    let (mut pair, contents) = (pair(), bytes(9));
+    let (mut pair, contents) = (Pair::new(&Setup::default()), bytes(9));
     let [file, other] = [(); 2].map(|()| tempfile::tempfile().unwrap());
     write(&file, &contents);
     write(&other, &contents);
