@@ -3,7 +3,8 @@
 use pagewire_cost::private_memory;
 use pagewire_stack::headers::{Peek, TcpHeaders, peek};
 use pagewire_stack::listener::ListenerConfig;
-use pagewire_stack::{ConnectionId, Duration, TransmitRing};
+use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
+use pagewire_stack::{ConnectionId, Duration, Failure, State, TransmitRing};
 use pagewire_tests::{Alone, address_v4, frames};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
@@ -86,12 +87,13 @@ fn listening() -> Alone {
     alone
 }
 
-/// The first number of a connection's stream on our side: an answer to `syn`, which is acknowledged.
-fn shake_hands(alone: &mut Alone, peer: Peer, frames: &[Vec<u8>]) -> (ConnectionId, u32) {
+/// The connection of a peer whose SYN had the number `syn`, and the first number of its stream on our side: the answer to the
+/// SYN is among `frames`, and is acknowledged.
+fn shake_hands(alone: &mut Alone, peer: Peer, syn: u32, frames: &[Vec<u8>]) -> (ConnectionId, u32) {
     let answer = peer.told(frames).expect("a SYN was answered");
     assert!(answer.flags.syn() && answer.flags.ack());
     let next = answer.sequence.wrapping_add(1);
-    alone.send(&peer.segment(TcpControl::None, 1, Some(next), b""));
+    alone.send(&peer.segment(TcpControl::None, syn + 1, Some(next), b""));
     alone.sent();
     let id = alone.machine.stack.accept(PORT).expect("the handshake is done");
     (id, next)
@@ -128,7 +130,7 @@ fn a_good_client_gets_in_while_a_hundred_thousand_syns_come_and_memory_stays_wha
         }
         // Its round trip takes as long as a thousand SYNs of the flood.
         if number == 51_000 {
-            accepted = Some(shake_hands(&mut alone, good, answer.as_ref().unwrap()));
+            accepted = Some(shake_hands(&mut alone, good, 0, answer.as_ref().unwrap()));
         }
     }
     let (id, next) = accepted.unwrap();
@@ -155,7 +157,7 @@ fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
     alone.send(&peer.arp());
     alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
     let frames = alone.sent();
-    let (id, next) = shake_hands(&mut alone, peer, &frames);
+    let (id, next) = shake_hands(&mut alone, peer, 0, &frames);
     let segment = |sequence, payload| peer.segment(TcpControl::Psh, sequence, Some(next), payload);
     for (first, behind, missing) in [(1, 101, 51), (151, 251, 201)] {
         alone.send(&segment(first, &[b'a'; 50]));
@@ -175,4 +177,63 @@ fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
         alone.sent_within(Duration::from_secs(5));
     }
     alone.finish();
+}
+
+/// A peer that opens another connection from the same port while the old one is in TIME-WAIT: in a later round than its end has
+/// come in, or in the same one.
+fn opened_again(at_once: bool) {
+    let mut alone = listening();
+    let peer = Peer { host: 2, port: 4_000 };
+    alone.send(&peer.arp());
+    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
+    let frames = alone.sent();
+    let (old, next) = shake_hands(&mut alone, peer, 0, &frames);
+    let stack = &mut alone.machine.stack;
+    stack.register(old, Token(1), Ready::NONE, Trigger::Edge);
+    stack.finish(old);
+    alone.sent();
+    // It acknowledges our FIN. Nobody reads its last words yet.
+    alone.send(&peer.segment(TcpControl::Fin, 1, Some(next + 1), b"last words"));
+    if !at_once {
+        alone.sent();
+        let status = alone.machine.stack.status(old).unwrap();
+        assert_eq!(status.state, State::TimeWait);
+    }
+    alone.send(&peer.segment(TcpControl::Syn, 1_000, None, b""));
+    let frames = alone.sent();
+    let (new, next) = shake_hands(&mut alone, peer, 1_000, &frames);
+
+    let stack = &mut alone.machine.stack;
+    let mut events = vec![];
+    stack.events(&mut events);
+    let (token, ready) = (Token(1), Ready::CLOSED);
+    assert_eq!(events, [Event { token, ready }]);
+    let status = stack.status(old).expect("it was not released");
+    assert_eq!((status.state, status.drained), (State::Closed, false));
+    assert!(status.failure.is_none(), "{status:?}");
+    let mut received = vec![];
+    stack.receive(old, |bytes| {
+        received.extend_from_slice(bytes);
+        bytes.len()
+    });
+    assert_eq!(received, b"last words");
+    assert!(stack.status(old).unwrap().drained);
+    stack.abort(old, Failure::Aborted);
+    assert!(alone.sent().is_empty(), "its reset would be the other one's");
+    alone.machine.stack.release(old);
+    alone.sent();
+    assert!(alone.machine.stack.status(old).is_none());
+    assert_eq!(alone.machine.stack.connection_count(), 1);
+
+    // By its addresses and ports the other one is found, now as before.
+    alone.send(&peer.segment(TcpControl::Psh, 1_001, Some(next), b"first words"));
+    alone.sent();
+    assert_eq!(alone.machine.stack.receive(new, <[u8]>::len), 11);
+    alone.finish();
+}
+
+#[test]
+fn rfc9293_3_6_1_a_connection_whose_peer_opens_another_in_its_time_wait_is_closed_and_read_to_its_end() {
+    opened_again(false);
+    opened_again(true);
 }

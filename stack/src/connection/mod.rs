@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     /// Whether the listener has heard that the handshake is done.
     pub(crate) announced: bool,
     pub(crate) failure: Option<Failure>,
+    /// Whether its peer has opened another one from the same port: no segment that comes or goes is its own.
+    pub(crate) superseded: bool,
     /// Whether the peer has sent its last byte.
     pub(crate) peer_finished: bool,
     /// Whether its receive ring takes memory.
@@ -102,6 +104,7 @@ impl Connection {
             accepted: false,
             announced: false,
             failure: None,
+            superseded: false,
             peer_finished: false,
             registration: None,
             finishing: false,
@@ -132,6 +135,24 @@ impl Connection {
         }
     }
 
+    /// TCP's state.
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        if self.superseded {
+            State::Closed
+        } else {
+            self.socket().state()
+        }
+    }
+
+    /// Ends it in its TIME-WAIT, without a word: its peer opens another one from the same port. What has arrived can still be
+    /// taken.
+    pub(crate) fn supersede(&mut self, now: Instant) {
+        // The end of the peer's stream may have come in the same round.
+        self.observe(now);
+        self.superseded = true;
+    }
+
     /// Ends it at once: the peer gets a RST.
     pub(crate) fn abort(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
@@ -157,7 +178,7 @@ impl Connection {
             ..
         } = self;
         flow.patience.look(sockets.get(*handle), now);
-        let state = self.socket().state();
+        let state = self.state();
         let before = std::mem::replace(&mut self.last_state, state);
         self.peer_finished |= has_finished(state);
         if state != State::Closed || before == State::Closed {
@@ -183,14 +204,14 @@ impl Connection {
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         let socket = self.socket();
         let said = || socket.remote_endpoint().is_none() || self.silence(now).is_some();
-        socket.state() == State::Closed && said()
+        self.superseded || socket.state() == State::Closed && said()
     }
 
     /// What can be done with it now.
     pub(crate) fn readiness(&self) -> Ready {
         let socket = self.socket();
         let mut ready = Ready::NONE;
-        if socket.state() == State::Closed {
+        if self.state() == State::Closed {
             ready = ready | Ready::CLOSED;
         }
         if socket.can_recv() || self.peer_finished {

@@ -122,14 +122,14 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         }
     }
 
-    /// How a connection stands; `None` once it was released and is over, and where its peer has opened another one from the
-    /// same port in its TIME-WAIT (RFC 9293 §3.10.7.4).
+    /// How a connection stands; `None` once it was released and is over. One in TIME-WAIT is closed as soon as its peer opens
+    /// another one from the same port (RFC 9293 §3.6.1).
     #[must_use]
     pub fn status(&self, id: ConnectionId) -> Option<Status<'_>> {
         let connection = self.core.find(id)?;
         let socket = connection.socket();
         Some(Status {
-            state: socket.state(),
+            state: connection.state(),
             remote: connection.tuple.remote(),
             promised: connection.flow.queue.promised(),
             acknowledged: connection.flow.queue.acknowledged(),

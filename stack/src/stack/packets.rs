@@ -54,7 +54,7 @@ impl<T: TxQueue> Core<T> {
                 return self.hand_over(key, arrival, headers, now);
             }
             Ruling::Reopen if self.listeners.contains_key(&headers.destination.port) => {
-                self.forget(key);
+                self.supersede(key, now);
                 if let Some(key) = self.admit(arrival.bytes, headers, now) {
                     self.hand_over(key, arrival, headers, now);
                 }

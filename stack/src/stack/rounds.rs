@@ -145,6 +145,10 @@ impl<T: TxQueue> Core<T> {
     /// Lets one connection emit; returns whether it has more to do at once.
     fn turn(&mut self, key: usize, now: Instant) -> bool {
         let connection = &mut self.connections[key];
+        if connection.superseded {
+            self.settle(key, now);
+            return false;
+        }
         connection.advance(&mut self.small_bytes, self.request, now);
         if connection.awaits_answer() {
             self.settle(key, now);
@@ -188,6 +192,16 @@ impl<T: TxQueue> Core<T> {
             None => self.timers.cancel(key),
         }
         false
+    }
+
+    /// Makes way for another connection of the same peer's, from the same port. Whoever has not released this one hears that it
+    /// is closed.
+    pub(super) fn supersede(&mut self, key: usize, now: Instant) {
+        let connection = &mut self.connections[key];
+        connection.supersede(now);
+        self.table.remove(&connection.tuple);
+        self.timers.cancel(key);
+        self.settle(key, now);
     }
 
     /// Draws the consequences of a connection's new state: tells the listener, frees what is over.

@@ -50,7 +50,10 @@ impl<T> Core<T> {
             return;
         };
         connection.flow.queue.abandon(&mut self.small_bytes);
-        self.table.remove(&connection.tuple);
+        // Its peer may have opened another one from the same port.
+        if self.table.get(&connection.tuple) == Some(&key) {
+            self.table.remove(&connection.tuple);
+        }
         self.timers.cancel(key);
         self.counters.retransmitted_bytes += connection.flow.retransmitted;
         self.counters.kept_bytes += connection.inbox.as_ref().map_or(0, Inbox::kept);
