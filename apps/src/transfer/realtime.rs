@@ -1,8 +1,8 @@
 //! The transfer on two threads, by the clock on the wall.
 //!
 //! The sender's thread runs the sender's stack and driver, then steps the sender's device, whose transmit
-//! engine writes into the receiver's memory: the emulated DMA works on the sender's core, where it measured
-//! fastest. The receiver's thread does the same for the acknowledgments. What silicon would do is told apart
+//! engine writes into the receiver's memory. The receiver's thread does the same for the acknowledgments, and as
+//! it steps its device it helps the sender's with its copies. What silicon would do is told apart
 //! from what our code does: see [`Meter`].
 
 use std::sync::atomic::{AtomicBool, Ordering};

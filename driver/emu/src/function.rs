@@ -90,11 +90,11 @@ impl EmulatedNic {
         self.device.plug(up);
     }
 
-    /// Does what is to be done at time `now`: sends what doorbells have published, delivers what the outgoing
-    /// cable has held back. Returns units of work: packets sent, frames delivered. Bounded by what was
-    /// published when it was called.
+    /// Does what is to be done at time `now`: helps a sender that is just copying into this NIC's receive buffers from
+    /// another thread, sends what doorbells have published, delivers what the outgoing cable has held back. Returns
+    /// units of work: copies, packets sent, frames delivered. Bounded by what was there when it was called.
     pub fn step(&self, now: Duration) -> usize {
-        let mut work = 0;
+        let mut work = self.device.helper.work();
         let mut rung = self.device.take_rung();
         self.device.core.iommu.release_retired(rung != 0);
         while rung != 0 {
@@ -118,7 +118,7 @@ impl EmulatedNic {
         } else {
             0
         };
-        sent + self.deliver_due(now)
+        self.device.helper.work() + sent + self.deliver_due(now)
     }
 
     fn send(&self, queue: usize, now: Duration) -> usize {

@@ -197,10 +197,39 @@ pub enum Delivery {
     Busy,
 }
 
+impl Delivery {
+    /// Whether what follows this frame has to wait for it.
+    #[must_use]
+    pub fn stops(self) -> bool {
+        matches!(self, Self::Busy | Self::CutFirst | Self::SourceFault)
+    }
+}
+
+/// Most frames that are passed on at a time, where a request travels in parts.
+pub const BURST: usize = 8;
+
 /// Where frames go in: for the time of one batch.
 pub trait Inlet {
     /// Takes one frame.
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery;
+
+    /// Takes frames one after the other, up to one that [stops](Delivery::stops) the rest. Each one's `fate` is told,
+    /// in order, and that of the last one is returned. Payload may be copied until this returns.
+    fn deliver_all(
+        &mut self,
+        frames: &[WireFrame<'_>],
+        fate: &mut dyn FnMut(&WireFrame<'_>, Delivery),
+    ) -> Delivery {
+        let mut last = Delivery::Accepted;
+        for frame in frames {
+            last = self.deliver(frame);
+            fate(frame, last);
+            if last.stops() {
+                break;
+            }
+        }
+        last
+    }
 
     /// Whether the receiver has buffers for a packet of `len` bytes, or for the `frames` that it is cut into. Who can
     /// hold a packet back asks first; a wire cannot.

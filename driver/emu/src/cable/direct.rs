@@ -64,19 +64,20 @@ impl Inlet for Through<'_, '_> {
     #[inline]
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery {
         let delivery = self.inlet.deliver(frame);
-        if matches!(
-            delivery,
-            Delivery::CutFirst | Delivery::SourceFault | Delivery::Busy
-        ) {
-            // Nothing was on the wire.
-            return delivery;
-        }
-        self.count.sent(frame.len());
-        self.count.arrived(delivery);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.record(frame);
-        }
+        note(self.count, self.recorder.as_deref_mut(), frame, delivery);
         delivery
+    }
+
+    fn deliver_all(
+        &mut self,
+        frames: &[WireFrame<'_>],
+        fate: &mut dyn FnMut(&WireFrame<'_>, Delivery),
+    ) -> Delivery {
+        let (count, mut recorder) = (&mut *self.count, self.recorder.as_deref_mut());
+        self.inlet.deliver_all(frames, &mut |frame, delivery| {
+            note(count, recorder.as_deref_mut(), frame, delivery);
+            fate(frame, delivery);
+        })
     }
 
     #[inline]
@@ -93,6 +94,20 @@ impl Inlet for Through<'_, '_> {
         } else {
             longest
         }
+    }
+}
+
+/// Counts a frame, and records it.
+#[inline]
+fn note(count: &mut Batch, recorder: Option<&mut Recorder<'_>>, frame: &WireFrame<'_>, delivery: Delivery) {
+    if delivery.stops() {
+        // Nothing was on the wire.
+        return;
+    }
+    count.sent(frame.len());
+    count.arrived(delivery);
+    if let Some(recorder) = recorder {
+        recorder.record(frame);
     }
 }
 

@@ -76,9 +76,9 @@ impl Device {
         batch: &mut dyn FnMut(&mut dyn Inlet),
     ) {
         let coalesces = |queue| self.model.coalesces(self, queue);
-        let mut inlet = Batch::<F>::new(&self.core, state, &self.rx, &coalesces);
+        let mut inlet = Batch::<F>::new(&self.core, state, &self.rx, &coalesces, self.poster.lock());
         batch(&mut inlet);
-        self.model.received(self, &mut inlet.state);
+        self.model.received(self, &mut inlet.intake.state);
     }
 }
 

@@ -9,7 +9,7 @@
 //! Locks, from the outermost in. Each is taken with those before it held at most, so no two devices that send
 //! to each other can wait in a ring:
 //! 1. what serializes writes that have effects; 2. a transmit queue's engine; 3. the queue (shared while it works);
-//! 4. the own table (shared); 5. the far receiver's state; 6. its queues (shared); 7. its table (shared, nested);
+//! 4. the own table (shared); 5. the far receiver's state, and its channel; 6. its queues (shared); 7. its table (shared, nested);
 //! 8. what a device signals with.
 //!
 //! Doorbells take only shared ones of the device's own.
@@ -29,9 +29,10 @@ pub(crate) use self::model::Model;
 use crate::base::{Core, Side};
 use crate::function::Options;
 use crate::interrupt::Signals;
+use crate::memory::{Helper, Poster, channel};
 use crate::queue::{Queue, note_early_reads};
 use crate::receive::State;
-use crate::receive::engine::MAX_QUEUES;
+use crate::receive::intake::MAX_QUEUES;
 use crate::registers::RegisterFile;
 use crate::sanitizer::{Report, Rule};
 use crate::transmit::Engine;
@@ -58,12 +59,16 @@ pub(crate) struct Device {
     /// Nanoseconds that drivers' threads have spent in doorbells.
     ringing: AtomicU64,
     receiver: Mutex<State>,
+    /// The two ends of its second DMA channel: who sends to it posts copies, who steps it helps.
+    poster: Mutex<Poster>,
+    pub(crate) helper: Helper,
     /// Serializes writes that have effects, and what else changes registers by their old values.
     control: Mutex<()>,
 }
 
 impl Device {
     pub(crate) fn new(model: &'static dyn Model, options: &Options) -> Self {
+        let (poster, helper) = channel();
         let queues = model.queues().min(MAX_QUEUES);
         let device = Self {
             model,
@@ -85,6 +90,8 @@ impl Device {
             rung: AtomicU64::new(0),
             ringing: AtomicU64::new(0),
             receiver: Mutex::new(State::default()),
+            poster: Mutex::new(poster),
+            helper,
             control: Mutex::new(()),
         };
         model.loaded(&device);

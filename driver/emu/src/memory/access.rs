@@ -148,7 +148,7 @@ pub(crate) fn write_out(to: BorrowedFd<'_>, heads: &[&[u8]], pieces: &[Piece<'_>
 }
 
 /// Memory that the device may write: a receive buffer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Room<'t> {
     start: NonNull<u8>,
     len: usize,
@@ -179,18 +179,51 @@ impl Room<'_> {
     /// Writes a piece of the sender's memory at `offset`: the one copy of a payload byte. Returns how many
     /// bytes were written. Whether they were real is to be asked of the piece afterwards.
     #[inline]
-    pub(crate) fn write_piece(&mut self, offset: usize, piece: &Piece<'_>) -> usize {
-        let len = piece.len.min(self.len.saturating_sub(offset));
-        // SAFETY: both ranges are valid as above; a driver may map one page at both ends, so they may
+    pub(crate) fn write_piece(&self, offset: usize, piece: &Piece<'_>) -> usize {
+        let copy = self.copy_of(offset, piece);
+        // SAFETY: the room and the piece live.
+        unsafe { copy.run() };
+        copy.len
+    }
+
+    /// The copy of as much of `piece` as fits at `offset`.
+    #[inline]
+    pub(super) fn copy_of(&self, offset: usize, piece: &Piece<'_>) -> RawCopy {
+        let offset = offset.min(self.len);
+        RawCopy {
+            from: piece.start,
+            // SAFETY: `offset <= self.len`, so the pointer stays in the range or one past its end.
+            to: unsafe { self.start.add(offset) },
+            len: piece.len.min(self.len - offset),
+        }
+    }
+}
+
+/// A copy by its addresses alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawCopy {
+    from: NonNull<u8>,
+    to: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: addresses and a length; whoever runs the copy vouches for the memory.
+unsafe impl Send for RawCopy {}
+
+impl RawCopy {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Does it.
+    ///
+    /// # Safety
+    /// The piece and the room that it was made of live, in some thread.
+    #[inline]
+    pub(super) unsafe fn run(self) {
+        // SAFETY: both ranges lie in the piece and in the room; a driver may map one page at both ends, so they may
         // overlap: `copy` allows it.
-        unsafe {
-            ptr::copy(
-                piece.start.as_ptr(),
-                self.start.as_ptr().wrapping_add(offset),
-                len,
-            )
-        };
-        len
+        unsafe { ptr::copy(self.from.as_ptr(), self.to.as_ptr(), self.len) };
     }
 }
 

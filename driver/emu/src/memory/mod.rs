@@ -8,6 +8,7 @@
 //! - [`iommu`]: the table of mappings, with directions, and what has become of those that have ended; a hold on it
 //!   translates;
 //! - [`access`]: the copies themselves, on raw pointers;
+//! - [`channel`]: those that two threads share;
 //! - [`occupancy`]: which bytes of a mapping stand in a posted descriptor;
 //! - [`view`]: the device's own mapping of memory that it reads;
 //! - [`shield`]: how the strict level notices a driver that reads a receive buffer before it is done;
@@ -16,6 +17,7 @@
 //! This folder is the unsafe bottom of the emulator: everything above it speaks of pieces and rooms.
 
 mod access;
+mod channel;
 mod fault_guard;
 mod iommu;
 mod occupancy;
@@ -24,4 +26,5 @@ mod view;
 
 pub use access::{Piece, SourceFault};
 pub(crate) use access::{Ring, Room, write_out};
+pub(crate) use channel::{Helper, Mark, Poster, Posting, channel};
 pub(crate) use iommu::{Iommu, Reach, Refusal};

@@ -1,12 +1,13 @@
 //! Makes frames out of the descriptors of one packet.
 
 use super::engine::{Batch, Part, TxStats};
+use super::whole::Whole;
 use crate::family::{Context, Family};
 use crate::memory::{Piece, SourceFault};
 use crate::offload::checksum::insert;
 use crate::offload::segment::{self, SegmentError};
 use crate::sanitizer::Rule;
-use crate::wire::{Checksums, Delivery, Inlet, IpVersion, LONGEST_IP, Segmentation, WireFrame};
+use crate::wire::{Checksums, Delivery, Inlet, Segmentation, WireFrame};
 
 /// The shortest frame, without FCS.
 pub(crate) const MIN_FRAME: usize = 60;
@@ -188,106 +189,6 @@ impl Builder {
             Ok(_) => Some(last),
             Err(SegmentError::Source(_)) => Some(Delivery::SourceFault),
             Err(why) => bad_header(&why),
-        }
-    }
-}
-
-/// A segment that goes uncut, as far as the inlet takes it.
-struct Whole<'b> {
-    /// As software left it.
-    header: &'b [u8],
-    plan: &'b Segmentation,
-    /// Where the header that goes is written.
-    buffer: &'b mut Vec<u8>,
-    passed: &'b mut usize,
-}
-
-impl Whole<'_> {
-    /// Sends it in one, or in as few parts as the inlet wants. [`Delivery::CutFirst`] where it wants frames.
-    fn send(
-        &mut self,
-        pieces: &mut Vec<Piece<'_>>,
-        payload_len: usize,
-        stats: &mut TxStats,
-        inlet: &mut dyn Inlet,
-    ) -> Result<Delivery, SegmentError> {
-        let headers = usize::from(self.plan.l3_len) + usize::from(self.plan.l4_len);
-        let longest = match self.plan.ip {
-            IpVersion::V4 => inlet.longest(),
-            // A longer one would need an option that says so (RFC 2675), which software has left no room for.
-            IpVersion::V6 => LONGEST_IP,
-        };
-        let room = longest.saturating_sub(headers);
-        if payload_len > room {
-            let room = room.min(LONGEST_IP.saturating_sub(headers));
-            return self.send_parts(pieces, payload_len, room, stats, inlet);
-        }
-        self.buffer.clear();
-        self.buffer.extend_from_slice(self.header);
-        segment::complete_whole(self.buffer, self.plan, payload_len)?;
-        Ok(self.pass_on(pieces, stats, inlet))
-    }
-
-    /// Sends parts of whole frames, each with at most `room` bytes of payload.
-    fn send_parts(
-        &mut self,
-        pieces: &mut Vec<Piece<'_>>,
-        payload_len: usize,
-        room: usize,
-        stats: &mut TxStats,
-        inlet: &mut dyn Inlet,
-    ) -> Result<Delivery, SegmentError> {
-        let mss = usize::from(self.plan.mss).max(1);
-        let Some(most) = u16::try_from(room / mss * mss).ok().filter(|most| *most > 0) else {
-            return Ok(Delivery::CutFirst);
-        };
-        let parts = Segmentation {
-            mss: most,
-            ..*self.plan
-        };
-        let mut parts = segment::Segmenter::new(self.header, &parts, payload_len)?;
-        self.buffer.resize(self.header.len(), 0);
-        let all = pieces.len();
-        let mut last = Delivery::Accepted;
-        while let Some(part) = parts.next_header(self.buffer) {
-            if part.offset + part.len <= *self.passed {
-                continue;
-            }
-            append_range(pieces, all, part.offset, part.len);
-            last = self.pass_on(&pieces[all..], stats, inlet);
-            pieces.truncate(all);
-            if matches!(last, Delivery::Busy | Delivery::CutFirst | Delivery::SourceFault) {
-                break;
-            }
-            *self.passed = part.offset + part.len;
-        }
-        Ok(last)
-    }
-
-    fn pass_on(&self, pieces: &[Piece<'_>], stats: &mut TxStats, inlet: &mut dyn Inlet) -> Delivery {
-        let frame = WireFrame::whole(self.buffer, pieces, *self.plan);
-        let delivery = inlet.deliver(&frame);
-        if !matches!(delivery, Delivery::Busy | Delivery::CutFirst) {
-            stats.count(frame.len(), self.buffer);
-        }
-        delivery
-    }
-}
-
-/// Appends `len` bytes from `offset` of the first `count` pieces, as pieces of their own.
-fn append_range(pieces: &mut Vec<Piece<'_>>, count: usize, offset: usize, len: usize) {
-    let (mut skip, mut left) = (offset, len);
-    for index in 0..count {
-        let piece = pieces[index];
-        if skip >= piece.len() {
-            skip -= piece.len();
-            continue;
-        }
-        let part = piece.part(skip, left);
-        (skip, left) = (0, left - part.len());
-        pieces.push(part);
-        if left == 0 {
-            return;
         }
     }
 }

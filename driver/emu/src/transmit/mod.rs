@@ -2,7 +2,7 @@
 //!
 //! 1. [`engine`] walks published descriptors, one packet at a time; a packet whose end is not published yet
 //!    waits;
-//! 2. [`build`] makes the packet: a whole segment whose payload stays where it is, or a frame in the packet
+//! 2. [`build`] makes the packet: a [`whole`] segment whose payload stays where it is, or a frame in the packet
 //!    buffer with its checksums, or frames cut from a segment;
 //! 3. the frame goes into the cable's inlet;
 //! 4. the engine moves the head, and writes done bits where the driver asked for them.
@@ -13,5 +13,6 @@
 
 mod build;
 mod engine;
+mod whole;
 
 pub(crate) use engine::{Engine, TxStats, len_class};
