@@ -23,7 +23,7 @@ use pagewire_stack::{
     TransmitRing,
 };
 
-/// The port at which the far machine of a [`Pair`] listens.
+/// The port at which the far machine of a [`Pair`] listens, and other machines of these tests.
 pub const PORT: u16 = 7;
 
 /// The stack of a [`Machine`].

@@ -5,14 +5,13 @@ use pagewire_stack::headers::{Peek, TcpHeaders, peek};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
 use pagewire_stack::{ConnectionId, Duration, Failure, State, TransmitRing};
-use pagewire_tests::{Alone, address_v4, frames};
+use pagewire_tests::{Alone, PORT, address_v4, frames};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ArpOperation, EthernetAddress, EthernetProtocol, IpAddress, IpProtocol, IpRepr, Ipv4Address, TcpControl,
     TcpPacket, TcpRepr, TcpSeqNumber,
 };
 
-const PORT: u16 = 7;
 const OUR_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
 const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
 

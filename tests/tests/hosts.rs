@@ -7,9 +7,8 @@ use pagewire_stack::{
     ConnectionId, Duration, EchoReply, IpAddress, IpEndpoint, OpenError, PingError, TransmitRing,
     Unreachable, VlanId,
 };
-use pagewire_tests::{Alone, Pair, Setup, address_v4, address_v6};
+use pagewire_tests::{Alone, PORT, Pair, Setup, address_v4, address_v6};
 
-const PORT: u16 = 7;
 /// The link-local address of the far machine, whose Ethernet address is 02:00:00:00:00:02.
 const FAR_LINK_LOCAL: &str = "fe80::ff:fe00:2";
 
