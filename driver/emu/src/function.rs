@@ -85,9 +85,10 @@ impl EmulatedNic {
 
     /// Plugs a cable in, or pulls it: what the transmitter sends goes there. The link follows.
     pub fn plug(&self, cable: Option<Arc<dyn Cable>>) {
-        let up = cable.is_some();
-        *self.cable.write() = cable;
-        self.device.plug(up);
+        // Held until the device knows: of two who plug at once, the link is the later one's, as the cable is.
+        let mut plugged = self.cable.write();
+        *plugged = cable;
+        self.device.plug(plugged.is_some());
     }
 
     /// Does what is to be done at time `now`: helps a sender that is just copying into this NIC's receive buffers from

@@ -4,14 +4,16 @@
 mod raw;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pagewire_bus::{Bar, Direction};
+use pagewire_bus::{Bar, Direction, Function};
 use pagewire_emu::cable::Impairments;
 use pagewire_emu::schedule::Threaded;
-use pagewire_emu::{EmulatedNic, Model, connect};
-use pagewire_spec::e1000e;
+use pagewire_emu::wire::{Cable, Inlet, WireCounters};
+use pagewire_emu::{EmulatedNic, Model, Options, connect};
+use pagewire_spec::{e1000e, ixgbe};
 use raw::{MAC_A, MAC_B, MODELS, Memory, Raw, Setup, frame, pair, pair_of};
 
 const FRAMES: u32 = 20_000;
@@ -117,7 +119,6 @@ fn two_devices_send_to_each_other_while_memory_comes_and_goes() {
 
 #[test]
 fn a_queue_can_be_switched_off_while_it_is_busy() {
-    use pagewire_spec::ixgbe;
     let (mut a, mut b) = pair_of(&Setup::new(Model::Ixgbe, MAC_A), &Setup::new(Model::Ixgbe, MAC_B));
     let _threads = [start(&a.nic), start(&b.nic)];
     b.post(63);
@@ -173,4 +174,54 @@ fn a_cable_comes_and_goes_while_the_driver_writes_registers() {
         }
     });
     a.assert_clean();
+}
+
+/// A cable that nothing is sent on. Who asks its NIC when something is due hears of it, so that it shows whether it is in.
+#[derive(Debug)]
+struct Idle;
+
+impl Cable for Idle {
+    fn carry(&self, _now: Duration, _batch: &mut dyn FnMut(&mut dyn Inlet)) {}
+
+    fn deliver_due(&self, _now: Duration) -> usize {
+        0
+    }
+
+    fn next_event(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+
+    fn counters(&self) -> WireCounters {
+        WireCounters::default()
+    }
+}
+
+#[test]
+fn whoever_of_two_plugs_or_pulls_last_the_link_says_whether_a_cable_is_in() {
+    let nic = EmulatedNic::new(&Options::new(Model::Ixgbe, MAC_A));
+    let bar = nic.bar(0).expect("BAR 0");
+    let has_link = || ixgbe::Links::from_bits(bar.read32(ixgbe::LINKS.offset)).link_up();
+    let cable: Arc<dyn Cable> = Arc::new(Idle);
+    for round in 0..2_000 {
+        let (both, done) = (Barrier::new(2), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                both.wait();
+                while !done.load(Ordering::Relaxed) {
+                    nic.plug(Some(Arc::clone(&cable)));
+                    nic.plug(None);
+                }
+            });
+            both.wait();
+            for _ in 0..200 {
+                nic.plug(None);
+                nic.plug(Some(Arc::clone(&cable)));
+            }
+            // The other one's last turn is under way, too.
+            done.store(true, Ordering::Relaxed);
+            nic.plug(None);
+            nic.plug(Some(Arc::clone(&cable)));
+        });
+        assert_eq!(has_link(), nic.next_event().is_some(), "round {round}");
+    }
 }

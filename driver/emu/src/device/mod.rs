@@ -12,6 +12,8 @@
 //! 4. the own table (shared); 5. the far receiver's state, and its channel; 6. its queues (shared); 7. its table (shared, nested);
 //! 8. what a device signals with.
 //!
+//! Whoever moves the NIC's cable, or sends on it, holds that before all of them; no device knows of it.
+//!
 //! Doorbells take only shared ones of the device's own.
 
 mod batches;
