@@ -19,9 +19,10 @@ const TOGETHER: u32 = 4;
 const HELD: Duration = Duration::from_micros(48);
 /// How many are acknowledged one by one after the others have not come in time.
 const ONE_BY_ONE: u32 = 64;
-/// The shortest receive window of which anything waits, in bytes; a stack has it as long unless it is told otherwise. The three
-/// packets of up to 64 KiB that may wait are less than a fifth of it; of a much shorter one a sender would stop for them.
-const LONG_WINDOW: usize = 1 << 20;
+/// The shortest receive window of which anything waits, in bytes: 1 MiB, as long as a stack has it unless it is told otherwise,
+/// less the packets of up to 64 KiB that may wait, which nobody can have read in the round that they come in. They are less
+/// than a fifth of it all; of a much shorter one a sender would stop for them.
+const LONG_WINDOW: usize = (1 << 20) - (TOGETHER as usize - 1) * (64 << 10);
 
 /// What one connection owes its peer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,8 +63,8 @@ impl Owed {
         (1..TOGETHER).contains(&self.long) && !self.short && self.one_by_one == 0
     }
 
-    /// Until when what is owed may wait for more; `None` where it is due, or nothing is owed. `window` is the receive
-    /// window in bytes.
+    /// Until when what is owed may wait for more; `None` where it is due, or nothing is owed. `window` is the
+    /// receive window that is offered now, in bytes: what has arrived and was not read is no part of it.
     #[inline]
     pub(crate) fn may_wait(&mut self, window: usize, now: Instant) -> Option<Instant> {
         if !self.is_for_few_long() || window < LONG_WINDOW {
@@ -84,7 +85,7 @@ mod tests {
     use crate::guard::tests::segment;
     use crate::headers::TcpFlags;
 
-    const WINDOW: usize = 1 << 20;
+    const WINDOW: usize = LONG_WINDOW;
     const T0: Instant = Instant::from_micros_const(1_000_000);
 
     fn come(owed: &mut Owed, len: usize) {

@@ -16,14 +16,24 @@ fn connected(whole_segments: bool) -> (Pair, (ConnectionId, ConnectionId)) {
 
 /// Sends `len` bytes, which the receiver reads at once. Returns how long it took until the sender knew that all had arrived,
 /// how many packets came to the receiver, and how many to the sender.
-fn exchange(pair: &mut Pair, (near, far): (ConnectionId, ConnectionId), len: usize) -> (Duration, u64, u64) {
+fn exchange(pair: &mut Pair, ends: (ConnectionId, ConnectionId), len: usize) -> (Duration, u64, u64) {
+    send(pair, ends, len, true)
+}
+
+/// As [`exchange`]; whether the receiver reads is told.
+fn send(
+    pair: &mut Pair,
+    (near, far): (ConnectionId, ConnectionId),
+    len: usize,
+    reads: bool,
+) -> (Duration, u64, u64) {
     let packets =
         |pair: &Pair| [&pair.far, &pair.near].map(|machine| machine.stack.counters().ingress.packets);
     let (began, before) = (pair.now, packets(pair));
     let source = Bytes::copy(pair.near.stack.mapper(), &vec![0x5a; len]).unwrap();
     pair.near.stack.send(near, Box::new(source));
     pair.run_until(60, |pair| {
-        while pair.far.stack.receive(far, <[u8]>::len) > 0 {}
+        while reads && pair.far.stack.receive(far, <[u8]>::len) > 0 {}
         !pair.near.stack.status(near).unwrap().is_under_way()
     });
     let [there, back] = packets(pair);
@@ -56,6 +66,25 @@ fn a_sender_that_waits_for_the_acknowledgment_of_a_long_packet_waits_once() {
     let limit = Duration::from_micros(48);
     assert!(waits[0] >= limit && waits[0] < limit * 2, "{waits:?}");
     assert!(waits[1..].iter().all(|took| *took < limit / 3), "{waits:?}");
+    pair.finish();
+}
+
+#[test]
+fn a_long_packet_waits_for_no_other_where_the_reader_leaves_little_of_the_window() {
+    let (mut pair, ends) = connected(true);
+    exchange(&mut pair, ends, 16 << 20);
+    // Short packets, which are acknowledged at once: a quarter of the window is left to be read.
+    for _ in 0..10 {
+        send(&mut pair, ends, 26 << 10, false);
+    }
+    let limit = Duration::from_micros(48);
+    let (took, there, back) = send(&mut pair, ends, 40 * 1460, false);
+    assert_eq!((there, back), (1, 1));
+    assert!(took < limit / 3, "{took}");
+    // Another waits as soon as all is read.
+    exchange(&mut pair, ends, 1);
+    let (took, ..) = exchange(&mut pair, ends, 40 * 1460);
+    assert!(took >= limit, "{took}");
     pair.finish();
 }
 

@@ -84,7 +84,8 @@ impl Connection {
         if socket.state() != State::Established || socket.send_queue() > 0 || self.flow.has_gaps(arrived) {
             return None;
         }
-        let window = socket.recv_capacity();
+        // What is offered: a slow reader's is shorter than the ring.
+        let window = socket.recv_capacity() - socket.recv_queue();
         self.flow.owed.may_wait(window, now)
     }
 
