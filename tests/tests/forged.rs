@@ -236,3 +236,62 @@ fn rfc9293_3_6_1_a_connection_whose_peer_opens_another_in_its_time_wait_is_close
     opened_again(false);
     opened_again(true);
 }
+
+/// A connection whose application has finished its stream, and whose peer has, too; which of the two was first, and which of the
+/// ends are acknowledged, is told by the state that it is in. Nobody has read its peer's last words.
+fn finished(alone: &mut Alone, peer: Peer, state: State) -> ConnectionId {
+    alone.send(&peer.arp());
+    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
+    let frames = alone.sent();
+    let (id, next) = shake_hands(alone, peer, 0, &frames);
+    let end = |acknowledged| peer.segment(TcpControl::Fin, 1, Some(acknowledged), b"last words");
+    if state == State::LastAck {
+        alone.send(&end(next));
+        alone.sent();
+    }
+    alone.machine.stack.finish(id);
+    alone.sent();
+    match state {
+        State::Closing => alone.send(&end(next)),
+        State::TimeWait => alone.send(&end(next + 1)),
+        _ => {}
+    }
+    alone.sent();
+    assert_eq!(alone.machine.stack.status(id).unwrap().state, state);
+    id
+}
+
+#[test]
+fn rfc9293_3_10_5_a_connection_that_both_have_finished_is_aborted_without_a_segment() {
+    for state in [State::Closing, State::LastAck, State::TimeWait] {
+        let mut alone = listening();
+        let peer = Peer { host: 2, port: 4_000 };
+        let id = finished(&mut alone, peer, state);
+        let stack = &mut alone.machine.stack;
+        stack.register(id, Token(1), Ready::NONE, Trigger::Edge);
+        stack.abort(id, Failure::Aborted);
+        let told = alone.sent_within(Duration::from_secs(60));
+        assert!(told.is_empty(), "{state}: {:?}", peer.told(&told));
+
+        // Whoever asks hears what he hears of other connections that were aborted.
+        let stack = &mut alone.machine.stack;
+        let mut events = vec![];
+        stack.events(&mut events);
+        let (token, ready) = (Token(1), Ready::CLOSED);
+        assert_eq!(events, [Event { token, ready }], "{state}");
+        let status = stack.status(id).expect("it was not released");
+        assert_eq!((status.state, status.drained), (State::Closed, false), "{state}");
+        assert!(matches!(status.failure, Some(Failure::Aborted)), "{state}");
+        assert_eq!(stack.receive(id, <[u8]>::len), 10, "{state}");
+        assert!(stack.status(id).unwrap().drained, "{state}");
+
+        // It is closed: its peer's end, sent again, is for nobody.
+        alone.send(&peer.segment(TcpControl::Fin, 1, Some(0), b"last words"));
+        let refused = peer.told(&alone.sent()).expect("an answer");
+        assert!(refused.flags.rst(), "{state}");
+        alone.machine.stack.release(id);
+        alone.sent();
+        assert_eq!(alone.machine.stack.connection_count(), 0, "{state}");
+        alone.finish();
+    }
+}

@@ -58,8 +58,8 @@ pub(crate) struct Connection {
     /// Whether the listener has heard that the handshake is done.
     pub(crate) announced: bool,
     pub(crate) failure: Option<Failure>,
-    /// Whether its peer has opened another one from the same port: no segment that comes or goes is its own.
-    pub(crate) superseded: bool,
+    /// Whether it was ended without a word: no segment that comes or goes is its own.
+    pub(crate) dismissed: bool,
     /// Whether the peer has sent its last byte.
     pub(crate) peer_finished: bool,
     /// Whether its receive ring takes memory.
@@ -104,7 +104,7 @@ impl Connection {
             accepted: false,
             announced: false,
             failure: None,
-            superseded: false,
+            dismissed: false,
             peer_finished: false,
             registration: None,
             finishing: false,
@@ -138,7 +138,7 @@ impl Connection {
     /// TCP's state.
     #[inline]
     pub(crate) fn state(&self) -> State {
-        if self.superseded {
+        if self.dismissed {
             State::Closed
         } else {
             self.socket().state()
@@ -150,13 +150,16 @@ impl Connection {
     pub(crate) fn supersede(&mut self, now: Instant) {
         // The end of the peer's stream may have come in the same round.
         self.observe(now);
-        self.superseded = true;
+        self.dismissed = true;
     }
 
-    /// Ends it at once: the peer gets a RST.
+    /// Ends it at once: the peer gets a RST, unless both have finished (RFC 9293 §3.10.5).
     pub(crate) fn abort(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
-        self.socket_mut().abort();
+        match self.socket().state() {
+            State::Closing | State::LastAck | State::TimeWait => self.dismissed = true,
+            _ => self.socket_mut().abort(),
+        }
     }
 
     /// How the peer has tried our patience, if it has.
@@ -204,7 +207,7 @@ impl Connection {
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         let socket = self.socket();
         let said = || socket.remote_endpoint().is_none() || self.silence(now).is_some();
-        self.superseded || socket.state() == State::Closed && said()
+        self.dismissed || socket.state() == State::Closed && said()
     }
 
     /// What can be done with it now.

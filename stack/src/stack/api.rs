@@ -114,10 +114,14 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         taken
     }
 
-    /// Ends a connection at once; the peer gets a RST.
+    /// Ends a connection at once; the peer gets a RST, unless both ends have finished their streams: in CLOSING, LAST-ACK and
+    /// TIME-WAIT it is ended without a word (RFC 9293 §3.10.5).
     pub fn abort(&mut self, id: ConnectionId, failure: Failure) {
         if let Some(connection) = self.core.find_mut(id) {
             connection.abort(failure);
+            if connection.dismissed {
+                self.core.unlist(id.key);
+            }
             self.core.wake(id.key);
         }
     }

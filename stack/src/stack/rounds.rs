@@ -145,11 +145,14 @@ impl<T: TxQueue> Core<T> {
     /// Lets one connection emit; returns whether it has more to do at once.
     fn turn(&mut self, key: usize, now: Instant) -> bool {
         let connection = &mut self.connections[key];
-        if connection.superseded {
+        if !connection.dismissed {
+            connection.advance(&mut self.small_bytes, self.request, now);
+        }
+        if connection.dismissed {
+            self.unlist(key);
             self.settle(key, now);
             return false;
         }
-        connection.advance(&mut self.small_bytes, self.request, now);
         if connection.awaits_answer() {
             self.settle(key, now);
             return self.connections.contains(key);
@@ -199,8 +202,7 @@ impl<T: TxQueue> Core<T> {
     pub(super) fn supersede(&mut self, key: usize, now: Instant) {
         let connection = &mut self.connections[key];
         connection.supersede(now);
-        self.table.remove(&connection.tuple);
-        self.timers.cancel(key);
+        self.unlist(key);
         self.settle(key, now);
     }
 

@@ -44,17 +44,24 @@ impl<T> Core<T> {
         key
     }
 
-    /// Ends a connection without a word and gives its socket back to the pool.
-    pub(super) fn forget(&mut self, key: usize) {
-        let Some(mut connection) = self.connections.try_remove(key) else {
-            return;
-        };
-        connection.flow.queue.abandon(&mut self.small_bytes);
-        // Its peer may have opened another one from the same port.
-        if self.table.get(&connection.tuple) == Some(&key) {
-            self.table.remove(&connection.tuple);
+    /// Lets neither a segment nor a timer find a connection any more.
+    pub(super) fn unlist(&mut self, key: usize) {
+        let tuple = self.connections[key].tuple;
+        // Where it was unlisted before, another one may have the same addresses and ports.
+        if self.table.get(&tuple) == Some(&key) {
+            self.table.remove(&tuple);
         }
         self.timers.cancel(key);
+    }
+
+    /// Ends a connection without a word and gives its socket back to the pool.
+    pub(super) fn forget(&mut self, key: usize) {
+        if !self.connections.contains(key) {
+            return;
+        }
+        self.unlist(key);
+        let mut connection = self.connections.remove(key);
+        connection.flow.queue.abandon(&mut self.small_bytes);
         self.counters.retransmitted_bytes += connection.flow.retransmitted;
         self.counters.kept_bytes += connection.inbox.as_ref().map_or(0, Inbox::kept);
         let ring = connection.flow.ring;
