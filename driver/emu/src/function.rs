@@ -93,7 +93,8 @@ impl EmulatedNic {
 
     /// Does what is to be done at time `now`: helps a sender that is just copying into this NIC's receive buffers from
     /// another thread, sends what doorbells have published, delivers what the outgoing cable has held back. Returns
-    /// units of work: copies, packets sent, frames delivered. Bounded by what was there when it was called.
+    /// units of work: copies, packets sent, frames delivered. Bounded by what was published when it was called, and 64
+    /// copies.
     pub fn step(&self, now: Duration) -> usize {
         let mut work = self.device.helper.work();
         let mut rung = self.device.take_rung();

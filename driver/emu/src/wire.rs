@@ -72,7 +72,7 @@ pub enum Checksums {
     Owed,
 }
 
-/// A frame between two devices. Borrowed for the time of one [`Inlet::deliver`].
+/// A frame between two devices. Borrowed for the time of one [`Inlet::deliver`] or [`Inlet::deliver_all`].
 #[derive(Clone, Copy, Debug)]
 pub struct WireFrame<'a> {
     head: &'a [u8],

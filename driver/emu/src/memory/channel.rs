@@ -48,7 +48,8 @@ impl Copies {
             return false;
         };
         // SAFETY: `Poster::share` does not return before this copy is marked as done, and what it copies lives for
-        // longer than that call.
+        // longer than that call. Others may write to the same bytes meanwhile (a driver that posts one buffer twice):
+        // it is memory for DMA, to which nobody has a reference, and any of what was written may stand there.
         unsafe { copy.run() };
         // Release: who sees the mark sees the bytes, and the faults that the copy met.
         self.done[number as usize % SLOTS].store(number + 1, Ordering::Release);
@@ -159,16 +160,22 @@ impl<'env> Posting<'_, 'env> {
     #[inline]
     pub(crate) fn write_piece(&mut self, room: &Room<'env>, offset: usize, piece: &Piece<'env>) -> usize {
         let copy = room.copy_of(offset, piece);
-        let number = self.poster.posted;
-        let free = number - self.poster.count() < SLOTS as u64;
-        if copy.len() >= SHORTEST && free && self.poster.copies.waiting.push(Posted { number, copy }).is_ok()
-        {
-            self.poster.posted += 1;
-        } else {
-            // SAFETY: the room and the piece live.
+        if copy.len() < SHORTEST || !self.post(copy) {
+            // SAFETY: the room and the piece live; of others who write there, see `Copies::work`.
             unsafe { copy.run() };
         }
         copy.len()
+    }
+
+    /// Posts a copy, unless the channel is full.
+    #[inline]
+    fn post(&mut self, copy: RawCopy) -> bool {
+        let number = self.poster.posted;
+        // A mark must have been seen before its slot is another copy's: an overwritten one would be waited for for ever.
+        let is_free = number - self.poster.count() < SLOTS as u64;
+        let posted = is_free && self.poster.copies.waiting.push(Posted { number, copy }).is_ok();
+        self.poster.posted += u64::from(posted);
+        posted
     }
 
     /// Where the copies so far end.

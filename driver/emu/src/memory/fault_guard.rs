@@ -280,7 +280,13 @@ fn resolve(signal: libc::c_int, address: usize) -> bool {
     let Some(slot) = find(address, wanted) else {
         return false;
     };
-    let resolved = if wanted == SOURCE {
+    // Counted before the page can be read: who copied without a fault of its own, from a page that another thread has
+    // just resolved, finds the count.
+    let _ = slot
+        .first
+        .compare_exchange(0, address, Ordering::Relaxed, Ordering::Relaxed);
+    slot.faults.fetch_add(1, Ordering::Release);
+    if wanted == SOURCE {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         // SAFETY: the page lies in a range whose owner keeps it mapped while it is watched, and which has
         // nothing behind it any more: whoever reads it gets zeros in place of a second SIGBUS.
@@ -288,14 +294,7 @@ fn resolve(signal: libc::c_int, address: usize) -> bool {
     } else {
         // SAFETY: the page lies in a range that was handed to the device readable and writable.
         unsafe { libc::mprotect(page, size, libc::PROT_READ | libc::PROT_WRITE) == 0 }
-    };
-    if resolved {
-        let _ = slot
-            .first
-            .compare_exchange(0, address, Ordering::Relaxed, Ordering::Relaxed);
-        slot.faults.fetch_add(1, Ordering::Release);
     }
-    resolved
 }
 
 /// A fault that is not ours goes to whoever was there before; where nobody was, the default action is

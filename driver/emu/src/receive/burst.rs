@@ -5,7 +5,8 @@
 //!  ──────────────┼──────────────────────────┼──────────────┼─────────
 //!             settled                     begun
 //! ```
-//! A frame is written back, and so the driver's, when those before it are and its last copy is done.
+//! A frame is written back, and so the driver's, when those before it are and its last copy is done. One whose page was
+//! gone ends the burst: what was begun behind it is given up, its buffers half written and its descriptors as they were.
 
 use super::intake::{Admitted, Held, Intake};
 use super::place::Filling;
@@ -51,8 +52,10 @@ pub(super) fn deliver<'env, F: Family>(
             last: Delivery::Accepted,
         };
         for (number, frame) in frames.iter().enumerate() {
-            match burst.begin(target, intake, frame) {
-                Ok((admitted, mut filling)) => {
+            let admitted = intake.admit(frame);
+            let filling = (admitted.as_ref().ok()).and_then(|admitted| burst.begin(target, admitted, frame));
+            match (admitted, filling) {
+                (Ok(admitted), Some(mut filling)) => {
                     // Who helps would still be at the last frame's when everything else is done.
                     let is_last = number + 1 == frames.len();
                     while filling.next(if is_last { None } else { Some(posting) }) {
@@ -65,10 +68,17 @@ pub(super) fn deliver<'env, F: Family>(
                         copied: posting.mark(),
                     });
                 }
-                Err(refusal) => {
+                (admitted, _) => {
                     burst.finish::<F>(posting, intake, fate);
-                    burst.answer(frame, refusal, fate);
-                    burst.settled = number + 1;
+                    // One of those before it may have stopped the rest.
+                    if !burst.last.stops() {
+                        let refusal = match admitted {
+                            Ok(admitted) => intake.no_buffer(&admitted, frame),
+                            Err(refusal) => refusal,
+                        };
+                        burst.answer(frame, refusal, fate);
+                        burst.settled = number + 1;
+                    }
                 }
             }
             if burst.last.stops() {
@@ -81,23 +91,17 @@ pub(super) fn deliver<'env, F: Family>(
 }
 
 impl<'env> Burst<'env> {
-    /// Finds a frame's queue and descriptors.
+    /// Finds a frame's descriptors; `None` where there are not enough of them.
     fn begin(
         &self,
         target: &Target<'env, '_>,
-        intake: &mut Intake<'_>,
+        admitted: &Admitted,
         frame: &'env WireFrame<'env>,
-    ) -> Result<(Admitted, Filling<'env>), Delivery> {
+    ) -> Option<Filling<'env>> {
         let Target { core, held, reach } = *target;
-        let admitted = intake.admit(frame)?;
-        let filling = held.get(admitted.queue).and_then(|(queue, live)| {
-            let start = self.end_of(admitted.queue).unwrap_or_else(|| live.head());
-            Filling::new(core, queue, live, reach, frame, admitted.info.keep_fcs, start)
-        });
-        match filling {
-            Some(filling) => Ok((admitted, filling)),
-            None => Err(intake.no_buffer(&admitted, frame)),
-        }
+        let (queue, live) = held.get(admitted.queue)?;
+        let start = self.end_of(admitted.queue).unwrap_or_else(|| live.head());
+        Filling::new(core, queue, live, reach, frame, admitted.info.keep_fcs, start)
     }
 
     /// The descriptor behind the last that this burst uses of a queue.

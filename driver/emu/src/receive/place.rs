@@ -165,7 +165,8 @@ impl<'f> Filling<'f> {
         self.left -= 1;
         match reach.room(words[0], live.buffer_len as usize) {
             Ok(room) => {
-                // Of two copies one is the other thread's. It also reads what has arrived: so not the last one.
+                // Counted from the frame's end, every second buffer, and never the last one: the other thread also
+                // reads what has arrived.
                 let posting = posting.filter(|_| self.left % 2 == 1);
                 self.source.fill(room, posting);
             }

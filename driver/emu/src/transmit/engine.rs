@@ -117,8 +117,8 @@ impl Engine {
             reach,
         };
         let mut packets = 0;
-        // A packet's, and those of a part of it.
-        let mut pieces = Vec::with_capacity(80);
+        // A packet's, and those of the parts of it that go together.
+        let mut pieces = Vec::with_capacity(160);
         let mut index = start;
         self.begin();
         while index != tail {

@@ -111,7 +111,7 @@ impl Whole<'_> {
     }
 }
 
-/// Counts a frame that was on the wire.
+/// Counts a frame that the device has sent, or tried to.
 fn count_sent(stats: &mut TxStats, frame: &WireFrame<'_>, delivery: Delivery) {
     if !matches!(delivery, Delivery::Busy | Delivery::CutFirst) {
         stats.count(frame.len(), frame.head());
