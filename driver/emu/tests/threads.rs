@@ -123,7 +123,7 @@ fn a_queue_can_be_switched_off_while_it_is_busy() {
     let _threads = [start(&a.nic), start(&b.nic)];
     b.post(63);
     a.out.write(0, &frame(MAC_B, 1000));
-    for round in 0..50 {
+    for _ in 0..50 {
         for index in 0..40 {
             let words = a.data(a.out.iova + index * 2048, 1000, true, None, 1000);
             a.put(words);
@@ -146,7 +146,6 @@ fn a_queue_can_be_switched_off_while_it_is_busy() {
             ixgbe::Txdctl::new().with_enable(true).into_bits(),
         );
         a.tx.next = 0;
-        assert!(round < 50);
     }
     a.assert_clean();
 }
