@@ -8,19 +8,12 @@
 //! A frame is written back, and so the driver's, when those before it are and its last copy is done. One whose page was
 //! gone ends the burst: what was begun behind it is given up, its buffers half written and its descriptors as they were.
 
-use super::intake::{Admitted, Held, Intake};
+use super::engine::Target;
+use super::intake::{Admitted, Intake};
 use super::place::Filling;
-use crate::base::Core;
 use crate::family::Family;
-use crate::memory::{Mark, Poster, Posting, Reach};
+use crate::memory::{Mark, Poster, Posting};
 use crate::wire::{BURST, Delivery, WireFrame};
-
-/// What a burst works on.
-pub(super) struct Target<'env, 'b> {
-    pub(super) core: &'env Core,
-    pub(super) held: &'env Held<'b>,
-    pub(super) reach: &'env Reach<'b>,
-}
 
 /// A frame whose bytes are in its buffers, or will be.
 struct Begun<'env> {
@@ -39,7 +32,7 @@ struct Burst<'env> {
 
 /// Delivers at most [`BURST`] frames, as [`Inlet::deliver_all`](crate::wire::Inlet::deliver_all) says.
 pub(super) fn deliver<'env, F: Family>(
-    target: &Target<'env, '_>,
+    target: &'env Target<'_>,
     intake: &mut Intake<'_>,
     poster: &mut Poster,
     frames: &'env [WireFrame<'env>],
@@ -53,7 +46,8 @@ pub(super) fn deliver<'env, F: Family>(
         };
         for (number, frame) in frames.iter().enumerate() {
             let admitted = intake.admit(frame);
-            let filling = (admitted.as_ref().ok()).and_then(|admitted| burst.begin(target, admitted, frame));
+            let filling = (admitted.as_ref().ok())
+                .and_then(|admitted| target.begin(admitted, frame, burst.end_of(admitted.queue)));
             match (admitted, filling) {
                 (Ok(admitted), Some(mut filling)) => {
                     // Who helps would still be at the last frame's when everything else is done.
@@ -90,20 +84,7 @@ pub(super) fn deliver<'env, F: Family>(
     })
 }
 
-impl<'env> Burst<'env> {
-    /// Finds a frame's descriptors; `None` where there are not enough of them.
-    fn begin(
-        &self,
-        target: &Target<'env, '_>,
-        admitted: &Admitted,
-        frame: &'env WireFrame<'env>,
-    ) -> Option<Filling<'env>> {
-        let Target { core, held, reach } = *target;
-        let (queue, live) = held.get(admitted.queue)?;
-        let start = self.end_of(admitted.queue).unwrap_or_else(|| live.head());
-        Filling::new(core, queue, live, reach, frame, admitted.info.keep_fcs, start)
-    }
-
+impl Burst<'_> {
     /// The descriptor behind the last that this burst uses of a queue.
     fn end_of(&self, queue: usize) -> Option<u32> {
         let mut begun = self.begun.iter().flatten();

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use parking_lot::MutexGuard;
 
 use super::burst;
-use super::intake::{Held, Intake, State};
+use super::intake::{Admitted, Held, Intake, State};
 use super::place::Filling;
 use crate::base::Core;
 use crate::family::Family;
@@ -13,12 +13,33 @@ use crate::memory::{Poster, Reach};
 use crate::queue::Queue;
 use crate::wire::{BURST, Delivery, Inlet, WireFrame};
 
-/// A batch: the receiver's inlet.
-pub(crate) struct Batch<'b, F> {
+/// Where frames go.
+pub(super) struct Target<'b> {
     core: &'b Core,
-    pub(crate) intake: Intake<'b>,
     held: Held<'b>,
     reach: Reach<'b>,
+}
+
+impl Target<'_> {
+    /// Finds a frame's descriptors: from `start` on, or the queue's first. `None` where there are not enough of them.
+    #[inline]
+    pub(super) fn begin<'f>(
+        &'f self,
+        admitted: &Admitted,
+        frame: &'f WireFrame<'f>,
+        start: Option<u32>,
+    ) -> Option<Filling<'f>> {
+        let Self { core, held, reach } = self;
+        let (queue, live) = held.get(admitted.queue)?;
+        let start = start.unwrap_or_else(|| live.head());
+        Filling::new(core, queue, live, reach, frame, admitted.info.keep_fcs, start)
+    }
+}
+
+/// A batch: the receiver's inlet.
+pub(crate) struct Batch<'b, F> {
+    pub(crate) intake: Intake<'b>,
+    target: Target<'b>,
     poster: MutexGuard<'b, Poster>,
     family: PhantomData<F>,
 }
@@ -34,10 +55,12 @@ impl<'b, F: Family> Batch<'b, F> {
         let reach = core.iommu.hold_nested();
         let on = state.settings.on && core.may_master(&reach);
         Self {
-            core,
             intake: Intake::new(state, on, coalesces),
-            held: Held::new(queues),
-            reach,
+            target: Target {
+                core,
+                held: Held::new(queues),
+                reach,
+            },
             poster,
             family: PhantomData,
         }
@@ -46,22 +69,12 @@ impl<'b, F: Family> Batch<'b, F> {
 
 impl<F: Family> Inlet for Batch<'_, F> {
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery {
-        let Self {
-            core,
-            intake,
-            held,
-            reach,
-            ..
-        } = self;
+        let Self { intake, target, .. } = self;
         let admitted = match intake.admit(frame) {
             Ok(admitted) => admitted,
             Err(refusal) => return refusal,
         };
-        let keep_fcs = admitted.info.keep_fcs;
-        let Some(mut filling) = held
-            .get(admitted.queue)
-            .and_then(|(queue, live)| Filling::new(core, queue, live, reach, frame, keep_fcs, live.head()))
-        else {
+        let Some(mut filling) = target.begin(&admitted, frame, None) else {
             return intake.no_buffer(&admitted, frame);
         };
         while filling.next(None) {}
@@ -73,14 +86,9 @@ impl<F: Family> Inlet for Batch<'_, F> {
         frames: &[WireFrame<'_>],
         fate: &mut dyn FnMut(&WireFrame<'_>, Delivery),
     ) -> Delivery {
-        let target = burst::Target {
-            core: self.core,
-            held: &self.held,
-            reach: &self.reach,
-        };
         let mut last = Delivery::Accepted;
         for frames in frames.chunks(BURST) {
-            last = burst::deliver::<F>(&target, &mut self.intake, &mut self.poster, frames, fate);
+            last = burst::deliver::<F>(&self.target, &mut self.intake, &mut self.poster, frames, fate);
             if last.stops() {
                 break;
             }
@@ -92,12 +100,12 @@ impl<F: Family> Inlet for Batch<'_, F> {
     /// there will never be more of them.
     fn has_room(&mut self, frames: usize, len: usize) -> bool {
         let steered = if self.intake.state.rss.is_some() {
-            self.held.count()
+            self.target.held.count()
         } else {
             1
         };
         (0..steered)
-            .filter_map(|number| self.held.get(number))
+            .filter_map(|number| self.target.held.get(number))
             .all(|(_, live)| {
                 let free = live.distance(live.head(), live.tail());
                 let needed = frames.max(len.div_ceil(live.buffer_len.max(1) as usize));

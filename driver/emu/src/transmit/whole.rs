@@ -39,7 +39,10 @@ impl Whole<'_> {
         self.buffer.clear();
         self.buffer.extend_from_slice(self.header);
         segment::complete_whole(self.buffer, self.plan, payload_len)?;
-        Ok(self.pass_on(pieces, stats, inlet))
+        let frame = WireFrame::whole(self.buffer, pieces, *self.plan);
+        let delivery = inlet.deliver(&frame);
+        count_sent(stats, &frame, delivery);
+        Ok(delivery)
     }
 
     /// Sends parts of whole frames, each with at most `room` bytes of payload.
@@ -101,13 +104,6 @@ impl Whole<'_> {
                 return Ok(last);
             }
         }
-    }
-
-    fn pass_on(&self, pieces: &[Piece<'_>], stats: &mut TxStats, inlet: &mut dyn Inlet) -> Delivery {
-        let frame = WireFrame::whole(self.buffer, pieces, *self.plan);
-        let delivery = inlet.deliver(&frame);
-        count_sent(stats, &frame, delivery);
-        delivery
     }
 }
 
