@@ -98,6 +98,14 @@ fn shake_hands(alone: &mut Alone, peer: Peer, syn: u32, frames: &[Vec<u8>]) -> (
     (id, next)
 }
 
+/// A peer that nobody has heard of connects, from sequence number 0. Returns the connection, and the number of our first byte.
+fn connect(alone: &mut Alone, peer: Peer) -> (ConnectionId, u32) {
+    alone.send(&peer.arp());
+    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
+    let frames = alone.sent();
+    shake_hands(alone, peer, 0, &frames)
+}
+
 /// Memory of this process that is nobody else's, and written, in bytes.
 fn private_bytes() -> u64 {
     private_memory(std::process::id()).unwrap().dirty
@@ -153,10 +161,7 @@ fn a_good_client_gets_in_while_a_hundred_thousand_syns_come_and_memory_stays_wha
 fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
     let mut alone = listening();
     let peer = Peer { host: 2, port: 4_000 };
-    alone.send(&peer.arp());
-    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
-    let frames = alone.sent();
-    let (id, next) = shake_hands(&mut alone, peer, 0, &frames);
+    let (id, next) = connect(&mut alone, peer);
     let segment = |sequence, payload| peer.segment(TcpControl::Psh, sequence, Some(next), payload);
     for (first, behind, missing) in [(1, 101, 51), (151, 251, 201)] {
         alone.send(&segment(first, &[b'a'; 50]));
@@ -183,10 +188,7 @@ fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
 fn opened_again(at_once: bool) {
     let mut alone = listening();
     let peer = Peer { host: 2, port: 4_000 };
-    alone.send(&peer.arp());
-    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
-    let frames = alone.sent();
-    let (old, next) = shake_hands(&mut alone, peer, 0, &frames);
+    let (old, next) = connect(&mut alone, peer);
     let stack = &mut alone.machine.stack;
     stack.register(old, Token(1), Ready::NONE, Trigger::Edge);
     stack.finish(old);
@@ -240,10 +242,7 @@ fn rfc9293_3_6_1_a_connection_whose_peer_opens_another_in_its_time_wait_is_close
 /// A connection whose application has finished its stream, and whose peer has, too; which of the two was first, and which of the
 /// ends are acknowledged, is told by the state that it is in. Nobody has read its peer's last words.
 fn finished(alone: &mut Alone, peer: Peer, state: State) -> ConnectionId {
-    alone.send(&peer.arp());
-    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
-    let frames = alone.sent();
-    let (id, next) = shake_hands(alone, peer, 0, &frames);
+    let (id, next) = connect(alone, peer);
     let end = |acknowledged| peer.segment(TcpControl::Fin, 1, Some(acknowledged), b"last words");
     if state == State::LastAck {
         alone.send(&end(next));
