@@ -3,8 +3,9 @@
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 
+use crate::counting::Counting;
 use crate::guard::{ChallengeBudget, FlowView, Windows};
-use crate::headers::TcpHeaders;
+use crate::headers::{Shown, TcpHeaders};
 use crate::owed::Owed;
 use crate::patience::Patience;
 use crate::phantom::TransmitRing;
@@ -29,8 +30,8 @@ pub(crate) struct Flow {
     pub(crate) asked_after: u64,
     /// Known from the SYN we send.
     sequence: Option<Extender>,
-    /// Stream bytes given to the socket's ring so far.
-    pub(crate) enqueued: u64,
+    /// What was given to the socket's ring so far, and what smoltcp takes it for.
+    pub(crate) counting: Counting,
     /// One past the highest stream offset sent.
     sent: u64,
     /// The peer's initial sequence number.
@@ -56,7 +57,7 @@ impl Flow {
             retransmitted: 0,
             asked_after: 0,
             sequence: None,
-            enqueued: 0,
+            counting: Counting::new(),
             sent: 0,
             peer_initial: None,
             peer_highest: 0,
@@ -68,7 +69,13 @@ impl Flow {
         }
     }
 
-    /// Notes a segment of ours that is about to be sent. Returns the stream offset of its first payload
+    /// A segment of smoltcp's as it is to leave.
+    pub(crate) fn for_wire(&mut self, segment: &TcpHeaders) -> TcpHeaders {
+        self.counting
+            .for_wire(segment, self.sequence.as_ref(), self.sent, self.windows.closed())
+    }
+
+    /// Notes a segment of ours that is about to be sent, as it is to leave. Returns the stream offset of its first payload
     /// byte; `None` where it has no payload that the stream knows: a bare ACK, a keep-alive's byte.
     pub(crate) fn on_egress(&mut self, headers: &TcpHeaders, header_bytes: &[u8]) -> Option<u64> {
         if headers.flags.syn() {
@@ -88,7 +95,7 @@ impl Flow {
         let end = offset + headers.payload_len as u64;
         let in_stream = match self.ring {
             TransmitRing::Phantom => offset >= self.queue.acknowledged() && end <= self.queue.promised(),
-            TransmitRing::Real => end <= self.enqueued,
+            TransmitRing::Real => end <= self.counting.grains().bytes(),
         };
         if !in_stream {
             return None;
@@ -112,12 +119,21 @@ impl Flow {
         self.sequence.is_some()
     }
 
-    /// Notes a segment of the peer's that has passed the guard.
-    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, now: Instant) {
+    /// Notes a segment of the peer's that has passed the guard. A frame has room for `mss` bytes of our payload.
+    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, mss: usize, now: Instant) {
         self.patience.heard(now);
         if headers.flags.syn() {
             self.peer_initial = Some(headers.sequence);
             self.peer_highest = headers.sequence;
+            if self.ring == TransmitRing::Phantom {
+                self.counting.on_syn(&headers.syn_options, mss);
+            }
+        }
+        if let Some(sequence) = &self.sequence
+            && let Some(acknowledged) = sequence.acknowledged(headers.acknowledgment)
+            && headers.flags.ack()
+        {
+            self.counting.on_acknowledgment(acknowledged);
         }
         let end = headers.sequence.wrapping_add(headers.segment_len());
         if end.wrapping_sub(self.peer_highest) as i32 > 0 {
@@ -125,6 +141,18 @@ impl Flow {
         }
         self.windows.on_ingress(headers);
         self.owed.on_ingress(headers);
+    }
+
+    /// What smoltcp is to read of a segment of the peer's, where it is to acknowledge `acknowledgment`.
+    pub(crate) fn to_smoltcp(&self, headers: &TcpHeaders, acknowledgment: u32) -> Shown {
+        let shift = self.windows.send_shift(headers);
+        self.counting
+            .to_smoltcp(headers, acknowledgment, self.sequence.as_ref(), shift)
+    }
+
+    /// How many bytes of the stream the peer has acknowledged, as far as `socket` knows.
+    pub(crate) fn acknowledged(&self, socket: &tcp::Socket<'_>) -> u64 {
+        self.counting.acknowledged_but(socket.send_queue())
     }
 
     /// Whether the peer has sent anything beyond the `arrived` bytes that are in order: it may have been kept.
@@ -154,11 +182,10 @@ impl Flow {
         let finished = has_finished(socket.state());
         let received = self.consumed + socket.recv_queue() as u64 + u64::from(finished);
         let syn_acknowledged = !matches!(socket.state(), tcp::State::SynSent | tcp::State::SynReceived);
-        let acknowledged = self.enqueued - socket.send_queue() as u64;
         Some(FlowView {
             state: socket.state(),
             snd_una: if syn_acknowledged {
-                sequence.sequence(acknowledged as i64)
+                sequence.sequence(self.acknowledged(socket) as i64)
             } else {
                 sequence.initial()
             },

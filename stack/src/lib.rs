@@ -19,9 +19,11 @@
 //! - [`sequence`], [`template`], [`timers`], [`listener`]: the parts of a connection that need no socket.
 
 mod connection;
+mod counting;
 mod device;
 mod egress;
 mod flow;
+mod grains;
 pub mod guard;
 pub mod headers;
 mod host;

@@ -4,6 +4,7 @@
 //! In a phantom ring smoltcp only counts: it gets as many of the promised bytes as the ring takes, and what it still
 //! holds of them says how many are acknowledged. A real ring is written to.
 
+use smoltcp::socket::tcp::CongestionControl;
 use smoltcp::time::Instant;
 
 use super::Connection;
@@ -26,7 +27,7 @@ impl Connection {
         });
         let written = written.unwrap_or(0);
         if written > 0 {
-            self.flow.enqueued += written as u64;
+            self.flow.counting.grains_mut().extend(written as u64);
             self.used_room();
         }
         written
@@ -72,9 +73,10 @@ impl Connection {
             return Err(error);
         }
         if self.flow.ring == TransmitRing::Phantom {
-            let acknowledged = self.flow.enqueued - self.socket().send_queue() as u64;
+            let acknowledged = self.flow.acknowledged(self.socket());
             if acknowledged > self.flow.queue.acknowledged() && self.failure.is_none() {
                 self.flow.queue.release(acknowledged, chunks, now)?;
+                self.flow.counting.grains_mut().release(acknowledged);
             }
             self.flow.queue.watch(now)?;
             // What is sent again may be what the device found gone: that would go on for ever.
@@ -95,29 +97,41 @@ impl Connection {
         Ok(())
     }
 
-    /// Enqueues promised bytes in the phantom ring: nothing is written.
-    fn promise(&mut self, request: usize) {
+    /// Enqueues promised bytes in the phantom ring: nothing is written. No more than smoltcp is to emit at once wait there to be
+    /// sent, so it is asked again after each segment.
+    pub(crate) fn promise(&mut self, request: usize) {
+        if self.flow.ring == TransmitRing::Real {
+            return;
+        }
         let socket = self.socket();
-        let (queued, capacity) = (socket.send_queue(), socket.send_capacity());
-        let (from, promised) = (self.flow.enqueued, self.flow.queue.promised());
-        let mut left = filled_to(from, promised, queued, capacity, request) - from;
+        let (acknowledged, promised) = (self.flow.acknowledged(socket), self.flow.queue.promised());
+        let from = self.flow.counting.grains().bytes();
+        let queued = (from - acknowledged) as usize;
+        let filled = filled_to(from, promised, queued, socket.send_capacity(), request);
+        let to = filled.min(self.flow.sent() + request as u64);
+        let to = match socket.congestion_control() {
+            CongestionControl::None => to,
+            _ => to.min(self.flow.counting.slow_start(acknowledged)),
+        };
+        // More will follow, and so begin a grain.
+        let to = if to < promised {
+            self.flow.counting.grains().whole(to)
+        } else {
+            to
+        };
+        if to <= from || !socket.may_send() {
+            return;
+        }
+        let mut left = self.flow.counting.grains_mut().extend(to - from) as usize;
         // Twice, because smoltcp offers the room up to the ring's end first.
         for _ in 0..2 {
-            if left == 0 {
-                break;
-            }
             let take = |ring: &mut [u8]| {
-                let len = (ring.len() as u64).min(left) as usize;
+                let len = ring.len().min(left);
                 (len, len)
             };
-            match self.socket_mut().send(take) {
-                Ok(len) => {
-                    self.flow.enqueued += len as u64;
-                    left -= len as u64;
-                }
-                Err(_) => break,
-            }
+            left -= self.socket_mut().send(take).unwrap_or(0);
         }
+        debug_assert_eq!(left, 0, "a grain takes no more room than its bytes would");
     }
 
     /// Lets the end of what is promised leave at once, though it is no full segment and others are under way: nobody knows

@@ -7,7 +7,7 @@ use pagewire_nic::port::{Full, TxQueue};
 
 use super::{Egress, parts};
 use crate::flow::Flow;
-use crate::headers::TcpHeaders;
+use crate::headers::{TcpHeaders, rewrite_segment};
 
 impl<T: TxQueue> Egress<T> {
     /// Posts `frame`, which holds exactly the headers, followed by the payload that they stand for.
@@ -22,28 +22,47 @@ impl<T: TxQueue> Egress<T> {
         let Some(offset) = flow.on_egress(headers, &frame.bytes()[start..]) else {
             // A keep-alive: one byte below the window, whatever its value (RFC 9293 §3.8.4).
             let len = start + headers.header_len();
-            if frame.set_len(len + headers.payload_len.min(1)).is_err() {
+            let alive = TcpHeaders {
+                payload_len: 1,
+                ..*headers
+            };
+            if frame.set_len(len + 1).is_err() {
                 return self.absorb(frame);
             }
+            rewrite_segment(&mut frame.bytes_mut()[start..], &alive);
             frame.bytes_mut()[len..].fill(0);
-            return self.post(frame, self.offload_of(headers, None));
+            return self.post(frame, self.offload_of(&alive, None));
         };
-        self.gather.clear();
-        if let Err(error) = flow.queue.gather(offset, headers.payload_len, &mut self.gather) {
+        // As many bytes as the device cuts at once: smoltcp, which counts others, may emit more of them when it sends all again.
+        let mut done = 0;
+        while done < headers.payload_len {
+            let len = (headers.payload_len - done).min(self.request);
             self.gather.clear();
-            flow.failure.get_or_insert(error);
-            return self.absorb(frame);
+            if let Err(error) = flow.queue.gather(offset + done as u64, len, &mut self.gather) {
+                self.gather.clear();
+                flow.failure.get_or_insert(error);
+                return self.absorb(frame);
+            }
+            if len == headers.payload_len && parts::first_part(&self.gather, self.most) == self.gather.len() {
+                rewrite_segment(&mut frame.bytes_mut()[start..], headers);
+                std::mem::swap(&mut self.gather, &mut self.part);
+                return self.post_part(frame, headers, mss);
+            }
+            self.post_in_parts(&frame, headers, done, mss);
+            done += len;
         }
-        if parts::first_part(&self.gather, self.most) < self.gather.len() {
-            return self.post_in_parts(frame, headers, mss);
-        }
-        std::mem::swap(&mut self.gather, &mut self.part);
-        self.post_part(frame, headers, mss);
+        self.put_back(frame);
     }
 
-    /// Posts a segment of many pieces, divided. What finds no room of it is as good as lost on the wire.
-    fn post_in_parts(&mut self, whole: Frame, headers: &TcpHeaders, mss: Option<NonZeroU16>) {
-        let mut offset = 0;
+    /// Posts the slices at hand, which are a segment's from its byte `offset` on, divided. What finds no room of them is as good
+    /// as lost on the wire.
+    fn post_in_parts(
+        &mut self,
+        whole: &Frame,
+        headers: &TcpHeaders,
+        mut offset: usize,
+        mss: Option<NonZeroU16>,
+    ) {
         while !self.gather.is_empty() {
             let count = parts::first_part(&self.gather, self.most);
             self.part.extend(self.gather.drain(..count));
@@ -58,15 +77,14 @@ impl<T: TxQueue> Egress<T> {
             };
             frame.bytes_mut().copy_from_slice(whole.bytes());
             let start = self.start();
-            parts::rewrite(&mut frame.bytes_mut()[start..], &own);
-            let cut = mss.filter(|mss| len > usize::from(mss.get()));
-            self.post_part(frame, &own, cut);
+            rewrite_segment(&mut frame.bytes_mut()[start..], &own);
+            self.post_part(frame, &own, mss);
         }
-        self.put_back(whole);
     }
 
     /// Posts `frame`, followed by the slices of the part at hand.
     fn post_part(&mut self, mut frame: Frame, headers: &TcpHeaders, mss: Option<NonZeroU16>) {
+        let mss = mss.filter(|mss| headers.payload_len > usize::from(mss.get()));
         self.identify(&mut frame, headers, mss);
         self.tag(&mut frame);
         let offload = self.offload_of(headers, mss);
@@ -175,7 +193,7 @@ mod tests {
             room: 100,
             posted: vec![],
         };
-        let mut egress = Egress::new(ring, limits, &mapper, 1514, None, Arc::default()).unwrap();
+        let mut egress = Egress::new(ring, limits, &mapper, 1460, None, Arc::default()).unwrap();
         let mut flow = Flow::new(TransmitRing::Phantom, Instant::ZERO);
         let mut chunks = SmallBytes::new(mapper);
         for _ in 0..100 {

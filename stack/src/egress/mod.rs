@@ -26,6 +26,7 @@ use pagewire_bus::DmaMapper;
 use pagewire_nic::dma::{DmaError, Frame, FramePool, GatherSlice, Scratch};
 use pagewire_nic::port::{Full, TxLimits, TxOffload, TxQueue};
 
+use crate::headers::{ETHERNET_LEN, IPV4_LEN, TCP_LEN};
 use crate::vlan::{self, VlanId};
 
 /// Length of a frame that holds a header or a control packet, in bytes.
@@ -61,6 +62,8 @@ pub(crate) struct Egress<T> {
     part: Vec<GatherSlice>,
     /// Descriptors that one packet may need.
     most: u16,
+    /// Most payload in one packet, in bytes.
+    request: usize,
     /// The network that every frame is tagged with.
     vlan: Option<VlanId>,
     unpublished: bool,
@@ -74,15 +77,16 @@ pub(crate) struct Egress<T> {
 }
 
 impl<T: TxQueue> Egress<T> {
-    /// `longest` is the longest packet in bytes that smoltcp will emit, headers included.
+    /// No packet is to have more than `request` bytes of payload.
     pub(crate) fn new(
         queue: T,
         limits: TxLimits,
         mapper: &Arc<dyn DmaMapper>,
-        longest: usize,
+        request: usize,
         vlan: Option<VlanId>,
         copied: Arc<AtomicU64>,
     ) -> Result<Self, DmaError> {
+        let longest = ETHERNET_LEN + IPV4_LEN + TCP_LEN + request;
         let longest_frame = (longest + vlan::tag_len(vlan)).next_multiple_of(64);
         let large_frames = (LARGE_BYTES / longest_frame).clamp(FEWEST_LARGE, MOST_LARGE);
         Ok(Self {
@@ -94,6 +98,7 @@ impl<T: TxQueue> Egress<T> {
             freed: Vec::with_capacity(SMALL_FRAMES),
             part: Vec::with_capacity(limits.max_descriptors.into()),
             most: limits.max_descriptors,
+            request,
             vlan,
             unpublished: false,
             completed: 0,

@@ -7,12 +7,13 @@
 use std::num::NonZeroU16;
 use std::sync::atomic::Ordering;
 
+use pagewire_nic::dma::Frame;
 use pagewire_nic::port::{TxOffload, TxQueue};
 use smoltcp::phy::{PacketMeta, TxToken};
 
 use super::{Egress, SMALL_FRAME};
 use crate::flow::Flow;
-use crate::headers::{Peek, TcpHeaders, peek_egress};
+use crate::headers::{Peek, TcpHeaders, peek_egress, rewrite_segment};
 use crate::phantom::TransmitRing;
 use crate::vlan;
 
@@ -66,6 +67,7 @@ impl<T: TxQueue> Egress<T> {
             self.absorb(frame);
             return result;
         }
+        let (headers, mss) = translated(flow, &headers, mss);
         self.post_by_reference(frame, &headers, flow, mss);
         result
     }
@@ -84,25 +86,19 @@ impl<T: TxQueue> Egress<T> {
             return self.scratch.compose(len, 0, write).0;
         };
         let result = write(&mut frame.bytes_mut()[start..]);
-        let headers = tcp_headers(&frame.bytes()[start..], len);
-        match (&headers, flow) {
-            (Some(headers), Some(flow)) if flow.ring == TransmitRing::Phantom && headers.payload_len > 0 => {
+        match (tcp_headers(&frame.bytes()[start..], len), flow) {
+            (Some(headers), Some(flow)) if flow.ring == TransmitRing::Phantom => {
+                let (headers, mss) = translated(flow, &headers, mss);
                 if frame.set_len(start + headers.header_len()).is_err() {
                     self.absorb(frame);
-                    return result;
+                } else if headers.payload_len > 0 {
+                    self.post_by_reference(frame, &headers, flow, mss);
+                } else {
+                    rewrite_segment(&mut frame.bytes_mut()[start..], &headers);
+                    self.post_own(frame, &headers, Some(flow), None);
                 }
-                self.post_by_reference(frame, headers, flow, mss);
             }
-            (Some(headers), flow) => {
-                self.identify(&mut frame, headers, mss);
-                if let Some(flow) = flow
-                    && flow.on_egress(headers, &frame.bytes()[start..]).is_some()
-                {
-                    self.copied
-                        .fetch_add(headers.payload_len as u64, Ordering::Relaxed);
-                }
-                self.post(frame, self.offload_of(headers, mss));
-            }
+            (Some(headers), flow) => self.post_own(frame, &headers, flow, mss),
             (None, flow) => {
                 // smoltcp asks for an address in the place of the segment, which it keeps.
                 if let Some(flow) = flow {
@@ -113,6 +109,36 @@ impl<T: TxQueue> Egress<T> {
         }
         result
     }
+
+    /// Posts a segment that is whole in its frame.
+    fn post_own(
+        &mut self,
+        mut frame: Frame,
+        headers: &TcpHeaders,
+        flow: Option<&mut Flow>,
+        mss: Option<NonZeroU16>,
+    ) {
+        self.identify(&mut frame, headers, mss);
+        let start = self.start();
+        if let Some(flow) = flow
+            && flow.on_egress(headers, &frame.bytes()[start..]).is_some()
+        {
+            self.copied
+                .fetch_add(headers.payload_len as u64, Ordering::Relaxed);
+        }
+        self.post(frame, self.offload_of(headers, mss));
+    }
+}
+
+/// A segment of smoltcp's as it is to leave, and the payload of each of its frames.
+fn translated(
+    flow: &mut Flow,
+    segment: &TcpHeaders,
+    mss: Option<NonZeroU16>,
+) -> (TcpHeaders, Option<NonZeroU16>) {
+    let grain = flow.counting.grains().size() as u16;
+    let mss = mss.and_then(|mss| NonZeroU16::new(mss.get().saturating_mul(grain)));
+    (flow.for_wire(segment), mss)
 }
 
 /// The headers of a TCP segment of `len` bytes that smoltcp has emitted and that begins with `front`.

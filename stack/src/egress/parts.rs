@@ -6,7 +6,7 @@
 
 use pagewire_nic::dma::GatherSlice;
 
-use crate::headers::{IPV6_LEN, TcpFlags, TcpHeaders};
+use crate::headers::{TcpFlags, TcpHeaders};
 
 /// Devices that cut a buffer do so at addresses a page apart, or at longer distances.
 const PAGE: u64 = 4096;
@@ -41,20 +41,6 @@ pub(super) fn headers_of_part(whole: &TcpHeaders, offset: usize, len: usize) -> 
     }
 }
 
-/// Writes what differs from the whole segment's headers over a copy of them. Checksums are the device's.
-pub(super) fn rewrite(packet: &mut [u8], part: &TcpHeaders) {
-    let (ip, tcp) = packet[part.l2_len..].split_at_mut(part.l3_len);
-    let after_ip = part.l4_len + part.payload_len;
-    if ip[0] >> 4 == 4 {
-        ip[2..4].copy_from_slice(&((part.l3_len + after_ip) as u16).to_be_bytes());
-    } else {
-        let extensions = part.l3_len - IPV6_LEN;
-        ip[4..6].copy_from_slice(&((extensions + after_ip) as u16).to_be_bytes());
-    }
-    tcp[4..8].copy_from_slice(&part.sequence.to_be_bytes());
-    tcp[13] = part.flags.bits();
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -65,7 +51,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::headers::{Peek, peek};
+    use crate::headers::{Peek, peek, rewrite_segment};
 
     proptest! {
         #[test]
@@ -128,7 +114,7 @@ mod tests {
         ] {
             let part = headers_of_part(&whole, offset, len);
             let mut own = packet.to_vec();
-            rewrite(&mut own, &part);
+            rewrite_segment(&mut own, &part);
             own.resize(54 + len, 0);
             let Peek::Tcp(seen) = peek(&own) else {
                 panic!("no TCP")

@@ -63,9 +63,8 @@ pub struct FlowView {
 pub enum Ruling {
     /// It goes to smoltcp.
     Pass,
-    /// It goes to smoltcp, with this acknowledgment number in the place of its own
-    /// ([`rewrite_acknowledgment`](crate::headers::rewrite_acknowledgment)): its ACK was overtaken by a newer
-    /// one, its data was not.
+    /// It goes to smoltcp, with this acknowledgment number in the place of its own: its ACK was overtaken by a newer one, its
+    /// data was not.
     PassWithAck(u32),
     /// It vanishes.
     Swallow(Reason),

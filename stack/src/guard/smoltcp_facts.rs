@@ -15,7 +15,7 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpProto
 use smoltcp::wire::{TcpPacket, TcpRepr, TcpSeqNumber};
 
 use super::{FlowView, Reason, Ruling, Windows, ingress};
-use crate::headers::{ETHERNET_LEN, Peek, TcpHeaders, peek, rewrite_acknowledgment};
+use crate::headers::{ETHERNET_LEN, Peek, Shown, TcpHeaders, peek};
 use crate::sequence::Extender;
 
 const US: IpAddress = IpAddress::v4(10, 0, 0, 1);
@@ -217,7 +217,11 @@ impl Host {
         let view = self.view().filter(|_| self.guarded);
         let ruling = view.map_or(Ruling::Pass, |view| ingress(&view, &headers));
         if let Ruling::PassWithAck(ack) = ruling {
-            rewrite_acknowledgment(&mut frame, &headers, ack);
+            let shown = Shown {
+                acknowledgment: ack,
+                ..Shown::of(&headers)
+            };
+            shown.write(&mut frame, &headers);
         }
         if matches!(ruling, Ruling::Pass | Ruling::PassWithAck(_)) {
             self.windows.on_ingress(&headers);

@@ -43,11 +43,7 @@ impl Windows {
         if segment.flags.syn() {
             self.peer_scale = segment.syn_options.window_scale;
         }
-        let shift = if segment.flags.syn() || !self.scaled() {
-            0
-        } else {
-            self.peer_scale.unwrap_or(0)
-        };
+        let shift = self.send_shift(segment);
         self.largest_offered = self.largest_offered.max(u32::from(segment.window) << shift);
         self.closed = segment.window == 0;
     }
@@ -55,6 +51,15 @@ impl Windows {
     /// The window field that announces `window` bytes in any segment but a SYN.
     pub fn field(&self, window: u32) -> u16 {
         u16::try_from(window >> self.receive_shift()).unwrap_or(u16::MAX)
+    }
+
+    /// By how much the window of a segment that was received is to be shifted.
+    pub fn send_shift(&self, segment: &TcpHeaders) -> u8 {
+        if segment.flags.syn() || !self.scaled() {
+            0
+        } else {
+            self.peer_scale.unwrap_or(0)
+        }
     }
 
     /// Right edge of the window that was announced last, as a sequence number.

@@ -6,8 +6,10 @@
 //! payload is as long as the buffer, whatever the IP header says (a super-segment over 64 KiB carries an
 //! IP length of 0). Neither verifies checksums, allocates or panics.
 
+mod rewrite;
 mod tuple;
 
+pub(crate) use rewrite::{Shown, rewrite_segment};
 pub use tuple::FourTuple;
 
 use std::ops::BitOr;
@@ -205,24 +207,6 @@ pub fn peek_egress(front: &[u8], len: usize) -> Peek {
         headers.payload_len += len - front.len();
     }
     peek
-}
-
-/// Overwrites the acknowledgment number of the frame that `headers` were read from, and adjusts the TCP
-/// checksum by the difference (RFC 1624): a valid one stays valid, a wrong one stays wrong.
-pub fn rewrite_acknowledgment(frame: &mut [u8], headers: &TcpHeaders, acknowledgment: u32) {
-    let tcp = headers.l2_len + headers.l3_len;
-    let Some(header) = frame.get_mut(tcp..tcp + TCP_LEN) else {
-        return;
-    };
-    let mut sum = u32::from(!u16::from_be_bytes([header[16], header[17]]));
-    for word in [8, 10] {
-        sum += u32::from(!u16::from_be_bytes([header[word], header[word + 1]]));
-    }
-    sum += (acknowledgment >> 16) + (acknowledgment & 0xffff);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    header[8..12].copy_from_slice(&acknowledgment.to_be_bytes());
-    header[16..18].copy_from_slice(&(!(sum as u16)).to_be_bytes());
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,8 @@ const SEGMENTS: usize = 4;
 const LINE: usize = 64;
 /// IPv4 and TCP headers without options, in bytes.
 const HEADERS_V4: usize = 40;
+/// IPv6 and TCP headers without options, in bytes.
+const HEADERS_V6: usize = 60;
 
 /// How a stack is set up.
 #[derive(Clone, Debug)]
@@ -108,6 +110,14 @@ impl StackConfig {
         NonZeroUsize::new(frames * mss).filter(|_| self.segmentation_offload)
     }
 
+    /// The most payload in a frame to `peer`, as far as this side is concerned.
+    pub(crate) fn mss_towards(&self, peer: IpAddress) -> usize {
+        match peer {
+            IpAddress::Ipv4(_) => self.mtu - HEADERS_V4,
+            IpAddress::Ipv6(_) => self.mtu - HEADERS_V6,
+        }
+    }
+
     /// The most payload in whatever smoltcp emits at once: a segmentation request, or a frame.
     pub(crate) fn request(&self, limits: TxLimits) -> usize {
         self.segment_payload(limits)
@@ -123,11 +133,6 @@ impl StackConfig {
             transmit: if whole > 0 { whole } else { self.sockets.transmit },
             ..self.sockets
         }
-    }
-
-    /// The longest packet in bytes that smoltcp emits, the Ethernet header included.
-    pub(crate) fn longest_packet(&self, limits: TxLimits) -> usize {
-        ETHERNET + HEADERS_V4 + self.request(limits)
     }
 
     /// The longest packet in bytes that can arrive, the Ethernet header included.

@@ -126,6 +126,8 @@ struct Core<T> {
     holders: Vec<usize>,
     /// What smoltcp is shown in place of a packet whose payload is read where it lies: headers and zeros.
     shadow: Option<&'static mut [u8]>,
+    /// What smoltcp is shown in place of a packet that it is to read other numbers in.
+    rewritten: Vec<u8>,
     /// Connections whose peer's Ethernet address was asked for.
     seeking: Vec<usize>,
     /// Payload bytes of a full segmentation request, or of a frame.
@@ -179,8 +181,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
         let capabilities = config.capabilities(limits);
         let (request, sizes) = (config.request(limits), config.socket_sizes(limits));
         let copied = Arc::new(AtomicU64::new(0));
-        let longest = config.longest_packet(limits);
-        let mut egress = Egress::new(tx, limits, &mapper, longest, config.vlan, Arc::clone(&copied))?;
+        let mut egress = Egress::new(tx, limits, &mapper, request, config.vlan, Arc::clone(&copied))?;
         let mut smoltcp = Config::new(EthernetAddress(mac).into());
         smoltcp.random_seed = config.seed;
         let mut device = OneCall {
@@ -214,6 +215,7 @@ impl<T: TxQueue, R: RxQueue> Stack<T, R> {
             ready: VecDeque::new(),
             holders: Vec::new(),
             shadow,
+            rewritten: Vec::with_capacity(StackConfig::LONGEST_ARRIVAL),
             seeking: Vec::new(),
             request,
             phantom_sockets: pool(TransmitRing::Phantom),

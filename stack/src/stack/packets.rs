@@ -8,7 +8,7 @@ use super::Core;
 use crate::connection::{Connection, Origin};
 use crate::device::OneCall;
 use crate::guard::{self, Ruling};
-use crate::headers::{ETHERNET_LEN, Peek, TcpHeaders, peek, rewrite_acknowledgment};
+use crate::headers::{ETHERNET_LEN, Peek, Shown, TcpHeaders, peek};
 use crate::inbox::{Advance, Payload};
 use crate::ingress::Arrival;
 
@@ -43,20 +43,14 @@ impl<T: TxQueue> Core<T> {
         let connection = &mut self.connections[key];
         let view = connection.flow.view(connection.socket());
         match view.map_or(Ruling::Pass, |view| guard::ingress(&view, headers)) {
-            Ruling::Pass => return self.hand_over(key, arrival, headers, now),
+            Ruling::Pass => return self.hand_over(key, arrival, headers, headers.acknowledgment, now),
             Ruling::PassWithAck(acknowledgment) => {
-                let mut rewritten = arrival.bytes.to_vec();
-                rewrite_acknowledgment(&mut rewritten, headers, acknowledgment);
-                let arrival = Arrival {
-                    bytes: &rewritten,
-                    ..arrival
-                };
-                return self.hand_over(key, arrival, headers, now);
+                return self.hand_over(key, arrival, headers, acknowledgment, now);
             }
             Ruling::Reopen if self.listeners.contains_key(&headers.destination.port) => {
                 self.supersede(key, now);
                 if let Some(key) = self.admit(arrival.bytes, headers, now) {
-                    self.hand_over(key, arrival, headers, now);
+                    self.hand_over(key, arrival, headers, headers.acknowledgment, now);
                 }
                 return;
             }
@@ -74,17 +68,33 @@ impl<T: TxQueue> Core<T> {
         self.counters.guarded += 1;
     }
 
-    /// Shows a segment to smoltcp with just the set of its connection. Payload that is read where it lies is not
-    /// shown: smoltcp counts zeros in its place.
-    fn hand_over(&mut self, key: usize, arrival: Arrival<'_>, headers: &TcpHeaders, now: Instant) {
+    /// Shows a segment to smoltcp with just the set of its connection, as one that acknowledges `acknowledgment` by smoltcp's
+    /// own count. Payload that is read where it lies is not shown: smoltcp counts zeros in its place.
+    fn hand_over(
+        &mut self,
+        key: usize,
+        arrival: Arrival<'_>,
+        headers: &TcpHeaders,
+        acknowledgment: u32,
+        now: Instant,
+    ) {
         let connection = &mut self.connections[key];
-        connection.flow.on_ingress(headers, now);
+        let mss = self.config.mss_towards(headers.source.addr);
+        connection.flow.on_ingress(headers, mss, now);
         let (packet, header_len) = (arrival.bytes, headers.header_len());
         let by_reference = connection.inbox.is_some() && headers.payload_len > 0;
+        let numbers = connection.flow.to_smoltcp(headers, acknowledgment);
         let shown = match &mut self.shadow {
             Some(shadow) if by_reference && packet.len() <= shadow.len() => {
                 shadow[..header_len].copy_from_slice(&packet[..header_len]);
+                numbers.write(&mut shadow[..header_len], headers);
                 &shadow[..packet.len()]
+            }
+            _ if numbers != Shown::of(headers) => {
+                self.rewritten.clear();
+                self.rewritten.extend_from_slice(packet);
+                numbers.write(&mut self.rewritten, headers);
+                &self.rewritten[..]
             }
             _ => packet,
         };

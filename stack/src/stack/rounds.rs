@@ -176,6 +176,7 @@ impl<T: TxQueue> Core<T> {
                 break;
             }
             emitted += 1;
+            connection.promise(self.request);
         }
         if std::mem::take(&mut connection.flow.seeks_neighbour) {
             self.seeking.push(key);
