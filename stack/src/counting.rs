@@ -26,6 +26,8 @@ pub(crate) struct Counting {
     counted: Option<Extender>,
     /// The offset in bytes before which everything is acknowledged, to the byte.
     acknowledged: u64,
+    /// The end of all windows that the peer has offered, as an offset in bytes.
+    edge: u64,
     /// Most bytes of payload in a frame; a whole number of grains.
     mss: usize,
 }
@@ -36,6 +38,7 @@ impl Counting {
             grains: Grains::new(),
             counted: None,
             acknowledged: 0,
+            edge: 0,
             mss: 0,
         }
     }
@@ -72,14 +75,14 @@ impl Counting {
         2 * acknowledged + first_window(self.mss) as u64
     }
 
-    /// A segment of smoltcp's as it is to leave. `sent` is the end of all that was sent, and `closed` says that the peer takes
-    /// nothing: one byte is enough to ask.
+    /// A segment of smoltcp's as it is to leave, where `sent` is the end of all that was sent. It reaches no further than the
+    /// peer's windows, or asks with one byte for another: smoltcp asks with a grain, takes a window of less than that for
+    /// closed, and in a fast retransmission looks at no window.
     pub(crate) fn for_wire(
         &mut self,
         segment: &TcpHeaders,
         wire: Option<&Extender>,
         sent: u64,
-        closed: bool,
     ) -> TcpHeaders {
         if segment.flags.syn() {
             self.counted = Some(Extender::new(segment.sequence));
@@ -88,9 +91,6 @@ impl Counting {
         let (Some(counted), Some(wire)) = (&mut self.counted, wire) else {
             return *segment;
         };
-        if self.grains.size() == 1 {
-            return *segment;
-        }
         let Some(counted) = counted.send(segment.sequence, segment.segment_len()) else {
             return *segment;
         };
@@ -105,20 +105,21 @@ impl Counting {
                 end = (end + acknowledged - start).min(end.max(sent as i64));
                 start = acknowledged;
             }
-            if closed && segment.payload_len == 1 {
-                end = start + 1;
-            }
         }
-        TcpHeaders {
+        let whole = TcpHeaders {
             sequence: wire.sequence(start),
             payload_len: (end - start) as usize,
             ..*segment
-        }
+        };
+        let fits = (self.edge as i64 - start).max(1) as usize;
+        whole.part(0, whole.payload_len.min(fits))
     }
 
-    /// Takes note that the peer has acknowledged all before the stream offset `acknowledged`.
-    pub(crate) fn on_acknowledgment(&mut self, acknowledged: u64) {
+    /// Takes note that the peer has acknowledged all before the stream offset `acknowledged`, and offers a window of so many
+    /// bytes from there on.
+    pub(crate) fn on_acknowledgment(&mut self, acknowledged: u64, offered: u32) {
         self.acknowledged = self.acknowledged.max(acknowledged);
+        self.edge = self.edge.max(acknowledged + u64::from(offered));
     }
 
     /// What smoltcp is to read in a segment of the peer's that acknowledges `acknowledgment`, and whose window is to be shifted
@@ -188,32 +189,36 @@ mod tests {
             let mut counting = Counting::new();
             let mut wire = Extender::new(ISN);
             wire.send(ISN, 1);
-            counting.for_wire(&segment(TcpFlags::SYN, ISN, 0, 0), None, 0, false);
+            counting.for_wire(&segment(TcpFlags::SYN, ISN, 0, 0), None, 0);
             counting.on_syn(&syn_of(MSS).syn_options, 1460);
             for bytes in promised {
                 counting.grains_mut().extend(*bytes);
             }
-            Self {
+            let mut sender = Self {
                 counting,
                 wire,
                 sent: 0,
-            }
+            };
+            sender.acknowledge(0);
+            sender
         }
 
         /// smoltcp emits `len` grains from grain `from` on: the bytes that leave.
-        fn emit(&mut self, from: u64, len: usize, closed: bool) -> std::ops::Range<u64> {
+        fn emit(&mut self, from: u64, len: usize) -> std::ops::Range<u64> {
             let emitted = segment(TcpFlags::ACK, ISN.wrapping_add(1 + from as u32), 0, len);
-            let wire = self
-                .counting
-                .for_wire(&emitted, Some(&self.wire), self.sent, closed);
+            let wire = self.counting.for_wire(&emitted, Some(&self.wire), self.sent);
             let bytes = self.wire.send(wire.sequence, wire.payload_len as u32).unwrap();
             self.sent = self.sent.max(bytes.end as u64);
             bytes.start as u64..bytes.end as u64
         }
 
-        /// The peer acknowledges all before `offset`: how many grains smoltcp is told of.
+        /// The peer acknowledges all before `offset`, and offers more than there is: how many grains smoltcp is told of.
         fn acknowledge(&mut self, offset: u64) -> u64 {
-            self.counting.on_acknowledgment(offset);
+            self.offer(offset, 1 << 20)
+        }
+
+        fn offer(&mut self, offset: u64, window: u32) -> u64 {
+            self.counting.on_acknowledgment(offset, window);
             let number = self.wire.sequence(offset as i64);
             let arrived = segment(TcpFlags::ACK, 1, number, 0);
             let shown = self.counting.to_smoltcp(&arrived, number, Some(&self.wire), 0);
@@ -267,30 +272,36 @@ mod tests {
     #[test]
     fn what_is_sent_again_begins_behind_what_has_arrived_and_reaches_as_far_as_it_was_to() {
         let mut sender = Sender::of(&[10_000]);
-        assert_eq!(sender.emit(0, 500, false), 0..10_000);
+        assert_eq!(sender.emit(0, 500), 0..10_000);
         // A frame that began amid a grain was lost.
         assert_eq!(sender.acknowledge(2927), 2927 / GRAIN);
-        assert_eq!(sender.emit(2927 / GRAIN, 73, false), 2927..2927 + 1460);
+        assert_eq!(sender.emit(2927 / GRAIN, 73), 2927..2927 + 1460);
         // What was sent ends there.
         assert_eq!(sender.acknowledge(9990), 9990 / GRAIN);
-        assert_eq!(sender.emit(9990 / GRAIN, 1, false), 9990..10_000);
+        assert_eq!(sender.emit(9990 / GRAIN, 1), 9990..10_000);
     }
 
     #[test]
-    fn a_closed_window_is_asked_with_one_byte_of_those_that_have_not_arrived() {
-        let mut sender = Sender::of(&[100]);
-        assert_eq!(sender.emit(0, 2, false), 0..40);
-        sender.acknowledge(40);
-        assert_eq!(sender.emit(2, 1, true), 40..41);
-        assert_eq!(sender.acknowledge(41), 2);
-        assert_eq!(sender.emit(2, 1, true), 41..42);
+    fn nothing_leaves_beyond_the_window_but_a_byte_that_asks_for_one() {
+        let mut sender = Sender::of(&[200]);
+        sender.counting.edge = 0;
+        sender.offer(0, 40);
+        assert_eq!(sender.emit(0, 10), 0..40);
+        sender.offer(40, 0);
+        assert_eq!(sender.emit(2, 1), 40..41);
+        assert_eq!(sender.offer(41, 0), 2);
+        assert_eq!(sender.emit(2, 1), 41..42);
+        assert_eq!(sender.offer(42, 7), 2);
+        assert_eq!(sender.emit(2, 1), 42..49);
+        assert_eq!(sender.offer(49, 100), 2);
+        assert_eq!(sender.emit(2, 10), 49..149);
     }
 
     #[test]
     fn a_fin_stands_after_the_last_byte_and_its_acknowledgment_after_the_last_grain() {
         let mut sender = Sender::of(&[47]);
         let last = segment(TcpFlags::FIN | TcpFlags::ACK, ISN.wrapping_add(1 + 2), 0, 1);
-        let wire = sender.counting.for_wire(&last, Some(&sender.wire), 40, false);
+        let wire = sender.counting.for_wire(&last, Some(&sender.wire), 40);
         assert_eq!(wire.sequence, ISN.wrapping_add(1 + 40));
         assert_eq!((wire.payload_len, wire.flags.fin()), (7, true));
         sender.wire.send(wire.sequence, wire.segment_len());
@@ -337,7 +348,7 @@ mod tests {
                 if len == 0 {
                     break;
                 }
-                let bytes = sender.emit(counted, len, false);
+                let bytes = sender.emit(counted, len);
                 prop_assert!(bytes.start <= arrived, "a hole before {bytes:?}: {arrived} have arrived");
                 prop_assert!(bytes.end <= total);
                 let taken = bytes.start + ((bytes.end - bytes.start) as f64 * share) as u64;

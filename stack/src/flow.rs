@@ -71,8 +71,7 @@ impl Flow {
 
     /// A segment of smoltcp's as it is to leave.
     pub(crate) fn for_wire(&mut self, segment: &TcpHeaders) -> TcpHeaders {
-        self.counting
-            .for_wire(segment, self.sequence.as_ref(), self.sent, self.windows.closed())
+        self.counting.for_wire(segment, self.sequence.as_ref(), self.sent)
     }
 
     /// Notes a segment of ours that is about to be sent, as it is to leave. Returns the stream offset of its first payload
@@ -129,17 +128,18 @@ impl Flow {
                 self.counting.on_syn(&headers.syn_options, mss);
             }
         }
-        if let Some(sequence) = &self.sequence
-            && let Some(acknowledged) = sequence.acknowledged(headers.acknowledgment)
-            && headers.flags.ack()
-        {
-            self.counting.on_acknowledgment(acknowledged);
-        }
         let end = headers.sequence.wrapping_add(headers.segment_len());
         if end.wrapping_sub(self.peer_highest) as i32 > 0 {
             self.peer_highest = end;
         }
         self.windows.on_ingress(headers);
+        if let Some(sequence) = &self.sequence
+            && let Some(acknowledged) = sequence.acknowledged(headers.acknowledgment)
+            && headers.flags.ack()
+        {
+            self.counting
+                .on_acknowledgment(acknowledged, self.windows.offered(headers));
+        }
         self.owed.on_ingress(headers);
     }
 

@@ -5,8 +5,10 @@
 
 mod alone;
 pub mod frames;
+mod peer;
 
 pub use alone::Alone;
+pub use peer::Peer;
 
 use std::sync::Arc;
 use std::time::Duration as WallDuration;

@@ -1,79 +1,11 @@
 //! TCP segments that no stack of ours would send, written by hand: floods of SYNs, gaps that stay.
 
 use pagewire_cost::private_memory;
-use pagewire_stack::headers::{Peek, TcpHeaders, peek};
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
 use pagewire_stack::{ConnectionId, Duration, Failure, State, TransmitRing};
-use pagewire_tests::{Alone, PORT, address_v4, frames};
-use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{
-    ArpOperation, EthernetAddress, EthernetProtocol, IpAddress, IpProtocol, IpRepr, Ipv4Address, TcpControl,
-    TcpPacket, TcpRepr, TcpSeqNumber,
-};
-
-const OUR_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
-const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 2]);
-
-/// Somebody who sends segments.
-#[derive(Clone, Copy)]
-struct Peer {
-    host: u8,
-    port: u16,
-}
-
-impl Peer {
-    fn address(self) -> Ipv4Address {
-        Ipv4Address::new(10, 0, 0, self.host)
-    }
-
-    fn segment(
-        self,
-        control: TcpControl,
-        sequence: u32,
-        acknowledgment: Option<u32>,
-        payload: &[u8],
-    ) -> Vec<u8> {
-        let (source, destination) = (IpAddress::Ipv4(self.address()), address_v4(1));
-        let tcp = TcpRepr {
-            src_port: self.port,
-            dst_port: PORT,
-            control,
-            seq_number: TcpSeqNumber(sequence as i32),
-            ack_number: acknowledgment.map(|number| TcpSeqNumber(number as i32)),
-            window_len: 60_000,
-            window_scale: None,
-            max_seg_size: (control == TcpControl::Syn).then_some(1460),
-            sack_permitted: false,
-            sack_ranges: [None; 3],
-            timestamp: None,
-            payload,
-        };
-        let ip = IpRepr::new(source, destination, IpProtocol::Tcp, tcp.buffer_len(), 64);
-        let checksums = ChecksumCapabilities::default();
-        let mut packet = vec![0; ip.buffer_len()];
-        ip.emit(&mut packet, &checksums);
-        let mut segment = TcpPacket::new_unchecked(&mut packet[ip.header_len()..]);
-        tcp.emit(&mut segment, &source, &destination, &checksums);
-        frames::ethernet(MAC, OUR_MAC, EthernetProtocol::Ipv4, &packet)
-    }
-
-    /// Who it is that has this address.
-    fn arp(self) -> Vec<u8> {
-        let us = (OUR_MAC, Ipv4Address::new(10, 0, 0, 1));
-        let message = frames::arp(ArpOperation::Reply, (MAC, self.address()), us);
-        frames::ethernet(MAC, OUR_MAC, EthernetProtocol::Arp, &message)
-    }
-
-    /// The last segment to this peer among `frames`.
-    fn told(self, frames: &[Vec<u8>]) -> Option<TcpHeaders> {
-        let to_us = frames.iter().rev().find_map(|frame| match peek(frame) {
-            Peek::Tcp(headers) if headers.destination.port == self.port => Some(headers),
-            _ => None,
-        });
-        to_us.filter(|headers| headers.destination.addr == IpAddress::Ipv4(self.address()))
-    }
-}
+use pagewire_tests::{Alone, PORT, Peer};
+use smoltcp::wire::TcpControl;
 
 fn listening() -> Alone {
     let mut alone = Alone::new(|_| {});

@@ -67,7 +67,7 @@ impl<T: TxQueue> Egress<T> {
             let count = parts::first_part(&self.gather, self.most);
             self.part.extend(self.gather.drain(..count));
             let len = self.part.iter().map(|slice| slice.len() as usize).sum();
-            let own = parts::headers_of_part(headers, offset, len);
+            let own = headers.part(offset, len);
             offset += len;
             let Some(mut frame) = self.take(whole.len()) else {
                 self.counters.absorbed += 1;
@@ -115,6 +115,7 @@ mod tests {
 
     use super::*;
     use crate::egress::{EgressCounters, Outgoing};
+    use crate::guard::tests::segment;
     use crate::headers::TcpFlags;
     use crate::phantom::TransmitRing;
     use crate::small_bytes::SmallBytes;
@@ -202,6 +203,8 @@ mod tests {
         }
 
         emit(&mut egress, &mut flow, 7, TcpFlags::SYN, 0);
+        let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 1, 8, 0);
+        flow.on_ingress(&answer, 1460, Instant::ZERO);
         emit(&mut egress, &mut flow, 8, TcpFlags::ACK, 1000);
 
         // Of the 99 descriptors that the SYN leaves, two parts take 39 each: too few are left for the third.

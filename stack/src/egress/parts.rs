@@ -6,8 +6,6 @@
 
 use pagewire_nic::dma::GatherSlice;
 
-use crate::headers::{TcpFlags, TcpHeaders};
-
 /// Devices that cut a buffer do so at addresses a page apart, or at longer distances.
 const PAGE: u64 = 4096;
 /// What a packet takes besides its payload: a descriptor for its headers, and one where a device has its last bytes
@@ -26,21 +24,6 @@ pub(super) fn first_part(slices: &[GatherSlice], most: u16) -> usize {
     slices.iter().take_while(fits).count().max(1)
 }
 
-/// The headers of the part of a segment that has `len` bytes from its byte `offset`, where `whole` are the segment's.
-pub(super) fn headers_of_part(whole: &TcpHeaders, offset: usize, len: usize) -> TcpHeaders {
-    let mut flags = whole.flags;
-    if offset + len < whole.payload_len {
-        // What ends the segment ends its last part.
-        flags = TcpFlags::from_bits(flags.bits() & !(TcpFlags::FIN | TcpFlags::PSH).bits());
-    }
-    TcpHeaders {
-        sequence: whole.sequence.wrapping_add(offset as u32),
-        payload_len: len,
-        flags,
-        ..*whole
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -51,7 +34,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::headers::{Peek, peek, rewrite_segment};
+    use crate::headers::{Peek, TcpFlags, peek, rewrite_segment};
 
     proptest! {
         #[test]
@@ -112,7 +95,7 @@ mod tests {
             (1000, 1500, 998, TcpFlags::ACK),
             (2500, 500, 2498, flags),
         ] {
-            let part = headers_of_part(&whole, offset, len);
+            let part = whole.part(offset, len);
             let mut own = packet.to_vec();
             rewrite_segment(&mut own, &part);
             own.resize(54 + len, 0);

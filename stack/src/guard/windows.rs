@@ -43,8 +43,7 @@ impl Windows {
         if segment.flags.syn() {
             self.peer_scale = segment.syn_options.window_scale;
         }
-        let shift = self.send_shift(segment);
-        self.largest_offered = self.largest_offered.max(u32::from(segment.window) << shift);
+        self.largest_offered = self.largest_offered.max(self.offered(segment));
         self.closed = segment.window == 0;
     }
 
@@ -60,6 +59,11 @@ impl Windows {
         } else {
             self.peer_scale.unwrap_or(0)
         }
+    }
+
+    /// The window that a segment of the peer's offers, in bytes.
+    pub fn offered(&self, segment: &TcpHeaders) -> u32 {
+        u32::from(segment.window) << self.send_shift(segment)
     }
 
     /// Right edge of the window that was announced last, as a sequence number.

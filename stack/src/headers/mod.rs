@@ -157,6 +157,21 @@ impl TcpHeaders {
         self.sequence.wrapping_add(self.segment_len())
     }
 
+    /// The headers of the part of the segment that has `len` bytes from its byte `offset` on.
+    pub(crate) fn part(&self, offset: usize, len: usize) -> Self {
+        let mut flags = self.flags;
+        if offset + len < self.payload_len {
+            // What ends the segment ends its last part.
+            flags = TcpFlags(flags.0 & !(TcpFlags::FIN | TcpFlags::PSH).0);
+        }
+        Self {
+            sequence: self.sequence.wrapping_add(offset as u32),
+            payload_len: len,
+            flags,
+            ..*self
+        }
+    }
+
     /// The connection of a segment that was received.
     pub fn ingress_tuple(&self) -> FourTuple {
         FourTuple::new(self.destination, self.source)
