@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use pagewire_bus::DmaMapper;
-use pagewire_nic::dma::{DmaError, Frame, FramePool, GatherSlice, Scratch};
+use pagewire_nic::dma::{DmaError, Frame, FramePool, GatherSlice};
 use pagewire_nic::port::{Full, TxLimits, TxOffload, TxQueue};
 
 use crate::headers::{ETHERNET_LEN, IPV4_LEN, TCP_LEN};
@@ -55,7 +55,8 @@ pub(crate) struct Egress<T> {
     queue: T,
     small: FramePool,
     large: FramePool,
-    scratch: Scratch,
+    /// Where smoltcp writes what leaves by reference: of that only the headers are kept.
+    scratch: Vec<u8>,
     gather: Vec<GatherSlice>,
     freed: Vec<Frame>,
     /// The part of a segment that is divided.
@@ -93,7 +94,7 @@ impl<T: TxQueue> Egress<T> {
             queue,
             small: FramePool::new(mapper, SMALL_FRAMES, SMALL_FRAME)?,
             large: FramePool::new(mapper, large_frames, longest_frame)?,
-            scratch: Scratch::new(longest)?,
+            scratch: vec![0; longest],
             gather: Vec::with_capacity(64),
             freed: Vec::with_capacity(SMALL_FRAMES),
             part: Vec::with_capacity(limits.max_descriptors.into()),

@@ -52,7 +52,9 @@ impl<T: TxQueue> Egress<T> {
     ) -> R {
         let frame = self.take(SMALL_FRAME);
         let start = self.start();
-        let (result, front) = self.scratch.compose(len, SMALL_FRAME - vlan::TAG_LEN, write);
+        let packet = &mut self.scratch[..len];
+        let result = write(packet);
+        let front = &packet[..SMALL_FRAME - vlan::TAG_LEN];
         let Some(mut frame) = frame else {
             self.counters.absorbed += 1;
             return result;
@@ -83,7 +85,7 @@ impl<T: TxQueue> Egress<T> {
         let start = self.start();
         let Some(mut frame) = self.take(start + len) else {
             self.counters.absorbed += 1;
-            return self.scratch.compose(len, 0, write).0;
+            return write(&mut self.scratch[..len]);
         };
         let result = write(&mut frame.bytes_mut()[start..]);
         match (tcp_headers(&frame.bytes()[start..], len), flow) {

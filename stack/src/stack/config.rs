@@ -16,8 +16,6 @@ const ETHERNET: usize = 14;
 const LONGEST_IP: usize = 65_535;
 /// How many segments a transmit ring holds at least, where they are longer than an IP packet.
 const SEGMENTS: usize = 4;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// IPv4 and TCP headers without options, in bytes.
 const HEADERS_V4: usize = 40;
 /// IPv6 and TCP headers without options, in bytes.
@@ -93,17 +91,14 @@ impl StackConfig {
     /// an IP packet pays off as long as the transmit ring holds a few of them: else the sender would wait for the
     /// acknowledgment of one before the next is full. None where the NIC is not to cut, or takes no whole frame at once.
     ///
-    /// Where it costs no more than a sixteenth it is also whole cache lines: each request then starts at one in the transmit
-    /// ring, from where smoltcp copies it fastest into the [scratch](pagewire_nic::dma::Scratch).
+    /// What is longer than a packet is whole ones: a receiver that takes it in packets gets no short one at its end.
     fn segment_payload(&self, limits: TxLimits) -> Option<NonZeroUsize> {
         let mss = self.mtu - HEADERS_V4;
         let most = (self.sockets.transmit / SEGMENTS).max(LONGEST_IP - HEADERS_V4);
         let frames = most.min(limits.max_tso as usize) / mss;
-        // So many frames end at a cache line together.
-        let together = LINE >> mss.trailing_zeros().min(LINE.trailing_zeros());
-        let beyond = frames % together;
-        let frames = if beyond * 16 <= frames {
-            frames - beyond
+        let in_a_packet = (LONGEST_IP - HEADERS_V4) / mss;
+        let frames = if frames > in_a_packet {
+            frames - frames % in_a_packet
         } else {
             frames
         };
@@ -175,15 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_whole_cache_lines_where_that_costs_little() {
-        assert_eq!(payload(1500, 262_143), 176 * 1460, "179 frames would fit");
-        assert_eq!(176 * 1460 % LINE, 0);
-        assert_eq!(
-            payload(9000, 262_143),
-            29 * 8960,
-            "a frame is whole lines by itself"
-        );
-        assert_eq!(payload(1500, 65_495), 44 * 1460, "32 frames would be whole lines");
+    fn a_request_is_whole_packets() {
+        assert_eq!(payload(1500, 262_143), 4 * 44 * 1460, "179 frames would fit");
+        assert_eq!(payload(9000, 262_143), 4 * 7 * 8960, "29 frames would fit");
+        assert_eq!(payload(1500, 65_495), 44 * 1460);
     }
 
     proptest! {
@@ -194,7 +184,10 @@ mod tests {
             let payload = payload(mtu, max_tso);
             prop_assert_eq!(payload % mss, 0);
             prop_assert!(payload <= most);
-            prop_assert!(payload * 16 >= most / mss * mss * 15);
+            // All but what does not fill a frame, or a packet.
+            let packet = (LONGEST_IP - HEADERS_V4) / mss * mss;
+            let unit = if most > packet { packet } else { mss };
+            prop_assert!(payload + unit > most);
         }
     }
 }

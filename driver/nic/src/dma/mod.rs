@@ -14,7 +14,7 @@
 //!   buffer keeps the frame in its ring until the device says that it is done.
 //! - [`GatherSlice`]: bytes of a region named by reference, which no CPU touches.
 //! - [`Chunk`]: a small piece of a region, filled anew for each use.
-//! - [`Scratch`], [`discard`]: memory for payload that is written and never read.
+//! - [`discard`]: memory for payload that is written and never read.
 //! - [`RingMemory`]: what a socket's receive ring is made of; it can be given back while nothing is in it.
 //! - [`ReadLease`]: the kernel's promise to make writers of a file wait.
 //!
@@ -42,9 +42,7 @@ mod lease;
 mod payload;
 mod pool;
 mod region;
-mod repeated;
 mod ring_memory;
-mod scratch;
 
 pub use arena::{Arena, PageSize};
 pub use chunks::{Chunk, ChunkPool};
@@ -56,4 +54,3 @@ pub use lease::{LeaseRefused, ReadLease};
 pub use pool::FramePool;
 pub use region::{Bidirectional, Dir, Region, ToDevice};
 pub use ring_memory::RingMemory;
-pub use scratch::Scratch;
