@@ -165,9 +165,9 @@ impl<'f> Filling<'f> {
         self.left -= 1;
         match reach.room(words[0], live.buffer_len as usize) {
             Ok(room) => {
-                // Counted from the frame's end, every second buffer, and never the last one: the other thread also
-                // reads what has arrived.
-                let posting = posting.filter(|_| self.left % 2 == 1);
+                // Counted from the frame's end, every fourth buffer, and never the last three: the other thread also reads
+                // what has arrived.
+                let posting = posting.filter(|_| self.left % 4 == 3);
                 self.source.fill(room, posting);
             }
             Err(refusal) => {
