@@ -9,7 +9,8 @@
 //!
 //! smoltcp is TCP: states, windows, retransmission. It runs unmodified, over transmit rings that hold
 //! nothing ([`TransmitRing::Phantom`]); the adapter keeps the headers it emits and sends the bytes that the
-//! send queue names in place of the payload. Each connection has a socket set of its own, found by its
+//! send queue names in place of the payload. Since such a stream is no more than a count to it, it counts in grains of several
+//! bytes, and its numbers are translated on the way. Each connection has a socket set of its own, found by its
 //! addresses and ports, so that the cost of a packet does not follow the number of connections.
 //!
 //! - [`Stack`]: one queue pair, its connections and listeners;
