@@ -30,6 +30,8 @@ pub(crate) struct Counting {
     edge: u64,
     /// Most bytes of payload in a frame; a whole number of grains.
     mss: usize,
+    /// The window scale that smoltcp is shown.
+    shift: u8,
 }
 
 impl Counting {
@@ -40,6 +42,7 @@ impl Counting {
             acknowledged: 0,
             edge: 0,
             mss: 0,
+            shift: 0,
         }
     }
 
@@ -56,16 +59,25 @@ impl Counting {
         self.grains.byte_before_end(held as u64)
     }
 
-    /// Chooses the grain by the MSS that the peer's SYN tells; our own frames have room for `local` bytes of payload. A peer
-    /// that tells none is sent what it is by grains of a byte, since smoltcp cannot be told a smaller one.
-    pub(crate) fn on_syn(&mut self, options: &SynOptions, local: usize) {
-        let told = options.mss.filter(|mss| *mss > 0);
+    /// Chooses the grain by the MSS that the peer's SYN tells; our own frames have room for `local` bytes of payload, and our
+    /// ring for `ring`. A peer that tells no MSS, or offers next to no window, is sent what it is by grains of a byte: smoltcp
+    /// cannot be told a smaller MSS than it assumes, and the rest of a window is lost that is less than a grain.
+    pub(crate) fn on_syn(&mut self, syn: &TcpHeaders, local: usize, ring: usize) {
+        let SynOptions {
+            mss, window_scale, ..
+        } = syn.syn_options;
+        let told = mss.filter(|mss| *mss > 0);
         self.mss = usize::from(told.unwrap_or(DEFAULT_MSS))
             .max(SHORTEST_MSS)
             .min(local);
-        if told.is_some() {
-            self.grains.set_size(grain_of(self.mss));
-        }
+        let scaled = told.is_some() && usize::from(syn.window) >= 2 * self.mss;
+        self.grains.set_size(if scaled { grain_of(self.mss) } else { 1 });
+        // A window longer than the ring is as good as one of its length: no more of it is rounded away than has to be.
+        let grains = ring / self.grains.size();
+        let shift = (grains / (1 << 16))
+            .checked_ilog2()
+            .map_or(0, |bits| bits as u8 + 1);
+        self.shift = window_scale.map_or(0, |_| shift);
     }
 
     /// The stream offset that may be sent up to when all before `acknowledged` is acknowledged, as far as this is new to the
@@ -96,15 +108,17 @@ impl Counting {
         };
         let mut start = self.grains.byte_at(counted.start);
         let mut end = self.grains.byte_at(counted.start + segment.payload_len as i64);
-        if segment.payload_len > 0 {
-            let second = self.grains.byte_at(counted.start + 1);
-            let acknowledged = self.acknowledged as i64;
-            if (start + 1..second).contains(&acknowledged) {
-                // A part of the first grain has arrived. What is sent again begins behind it and is as long as it was to be:
-                // else the last bytes of the frame that is missing would be missing still.
+        let second = self.grains.byte_at(counted.start + 1);
+        let acknowledged = self.acknowledged as i64;
+        if (start + 1..second).contains(&acknowledged) {
+            // A part of the first grain has arrived. What leaves begins behind it, and what is sent again is as long as it was
+            // to be: else the last bytes of the frame that is missing would be missing still.
+            if segment.payload_len > 0 {
                 end = (end + acknowledged - start).min(end.max(sent as i64));
-                start = acknowledged;
+            } else {
+                end = acknowledged;
             }
+            start = acknowledged;
         }
         let whole = TcpHeaders {
             sequence: wire.sequence(start),
@@ -115,11 +129,20 @@ impl Counting {
         whole.part(0, whole.payload_len.min(fits))
     }
 
-    /// Takes note that the peer has acknowledged all before the stream offset `acknowledged`, and offers a window of so many
-    /// bytes from there on.
-    pub(crate) fn on_acknowledgment(&mut self, acknowledged: u64, offered: u32) {
+    /// Takes note that the peer has acknowledged all before the stream offset `acknowledged`, to the byte: in a segment that
+    /// smoltcp takes, for of what it drops it must know nothing.
+    pub(crate) fn on_acknowledgment(&mut self, acknowledged: u64) {
         self.acknowledged = self.acknowledged.max(acknowledged);
-        self.edge = self.edge.max(acknowledged + u64::from(offered));
+    }
+
+    /// Takes note that the peer offers a window up to the stream offset `edge`.
+    pub(crate) fn on_window(&mut self, edge: u64) {
+        self.edge = self.edge.max(edge);
+    }
+
+    /// Whether a byte at `offset` asks for a window (RFC 9293 §3.8.6.1), and is not sent in one.
+    pub(crate) fn is_probe(&self, offset: u64) -> bool {
+        offset >= self.edge
     }
 
     /// What smoltcp is to read in a segment of the peer's that acknowledges `acknowledgment`, and whose window is to be shifted
@@ -138,8 +161,9 @@ impl Counting {
                 ..Shown::of(segment)
             };
         }
-        let shown_shift = |shift: u8| shift.saturating_sub(size.ilog2() as u8);
-        let window = ((usize::from(segment.window) << shift) / size) >> shown_shift(shift);
+        // A SYN's window is scaled neither here nor there.
+        let shown_shift = if segment.flags.syn() { 0 } else { self.shift };
+        let window = ((usize::from(segment.window) << shift) / size) >> shown_shift;
         let acknowledgment = match (&self.counted, wire) {
             (Some(counted), Some(wire)) => {
                 counted.sequence(self.grains.grain_at(wire.offset(acknowledgment)))
@@ -152,7 +176,7 @@ impl Counting {
             window: u16::try_from(window).unwrap_or(u16::MAX),
             syn_options: SynOptions {
                 mss: options.mss.map(|_| (self.mss / size) as u16),
-                window_scale: options.window_scale.map(shown_shift),
+                window_scale: options.window_scale.map(|_| self.shift),
                 ..options
             },
         }
@@ -175,6 +199,7 @@ mod tests {
     const ISN: u32 = 0xffff_fff0;
     const MSS: u16 = 1460;
     const GRAIN: u64 = 20;
+    const RING: usize = 1 << 20;
 
     /// A connection that has shaken hands, and what its frames say.
     struct Sender {
@@ -190,7 +215,7 @@ mod tests {
             let mut wire = Extender::new(ISN);
             wire.send(ISN, 1);
             counting.for_wire(&segment(TcpFlags::SYN, ISN, 0, 0), None, 0);
-            counting.on_syn(&syn_of(MSS).syn_options, 1460);
+            counting.on_syn(&syn_of(MSS), 1460, RING);
             for bytes in promised {
                 counting.grains_mut().extend(*bytes);
             }
@@ -218,7 +243,8 @@ mod tests {
         }
 
         fn offer(&mut self, offset: u64, window: u32) -> u64 {
-            self.counting.on_acknowledgment(offset, window);
+            self.counting.on_acknowledgment(offset);
+            self.counting.on_window(offset + u64::from(window));
             let number = self.wire.sequence(offset as i64);
             let arrived = segment(TcpFlags::ACK, 1, number, 0);
             let shown = self.counting.to_smoltcp(&arrived, number, Some(&self.wire), 0);
@@ -242,13 +268,13 @@ mod tests {
     fn a_syn_shows_smoltcp_windows_and_an_mss_in_grains() {
         let mut counting = Counting::new();
         let syn = syn_of(MSS);
-        counting.on_syn(&syn.syn_options, 1460);
+        counting.on_syn(&syn, 1460, RING);
         let shown = counting.to_smoltcp(&syn, 0, None, 0);
         assert_eq!((shown.window, shown.syn_options.mss), (3200, Some(73)));
         assert_eq!(
             shown.syn_options.window_scale,
-            Some(3),
-            "a grain has more than 16 bytes"
+            Some(0),
+            "the ring has fewer than 65,536 grains"
         );
         assert!(shown.syn_options.sack_permitted);
     }
@@ -258,13 +284,17 @@ mod tests {
         for (peer, local, grain, shown) in [(8960, 1460, 20, 73), (536, 1460, 8, 67), (1, 1460, 1, 1)] {
             let mut counting = Counting::new();
             let syn = syn_of(peer);
-            counting.on_syn(&syn.syn_options, local);
+            counting.on_syn(&syn, local, RING);
             assert_eq!(counting.grains().size(), grain);
             let options = counting.to_smoltcp(&syn, 0, None, 0).syn_options;
             assert_eq!(options.mss, Some(shown));
         }
         let mut counting = Counting::new();
-        counting.on_syn(&SynOptions::default(), 1460);
+        let mut syn = syn_of(MSS);
+        counting.on_syn(&syn, 1460, RING);
+        // Another one: the first was refused.
+        syn.syn_options.mss = None;
+        counting.on_syn(&syn, 1460, RING);
         assert_eq!(counting.grains().size(), 1, "smoltcp assumes 536 by itself");
         assert_eq!(counting.slow_start(0), 5360);
     }
@@ -310,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn the_numbers_of_the_wire_and_those_of_smoltcp_wrap_each_in_their_own_time() {
+        let mut sender = Sender::of(&[]);
+        let (mut bytes, mut grains) = (0, 0);
+        while grains < 1 << 32 {
+            let len = (1 << 20) + grains % 41;
+            let more = sender.counting.grains_mut().extend(len);
+            sender.counting.on_window(bytes + len);
+            assert_eq!(sender.emit(grains, more as usize), bytes..bytes + len);
+            let within = len / 2 / GRAIN;
+            let told = sender.acknowledge(bytes + len / 2);
+            assert_eq!(told as u32, (grains + within) as u32);
+            (bytes, grains) = (bytes + len, grains + more);
+            sender.counting.grains_mut().release(bytes);
+        }
+    }
+
+    #[test]
     fn ten_full_segments_leave_before_anything_is_acknowledged() {
         let known = [(536, 5360), (1460, 14_600), (4000, 14_600), (8960, 17_920)];
         for (mss, window) in known {
@@ -320,18 +367,22 @@ mod tests {
     }
 
     proptest! {
-        /// RFC 9293 §3.8.6: nothing is sent beyond the window. And little less than it is used.
+        /// RFC 9293 §3.8.6: nothing is sent beyond the window. And as much of it is used as the ring can have under way, but
+        /// for a grain, or what a scale of smoltcp's rounds away.
         #[test]
-        fn smoltcp_is_shown_no_larger_window_than_there_is(mss in 48_u16..=9000, window: u16, shift in 0_u8..=14) {
+        fn smoltcp_is_shown_no_larger_window_than_there_is_and_hardly_a_smaller_one(
+            mss in 48_u16..=9000, window: u16, shift in 0_u8..=14, ring in 16_u32..=26,
+        ) {
             let mut counting = Counting::new();
-            counting.on_syn(&syn_of(mss).syn_options, 8960);
+            counting.on_syn(&syn_of(mss), 8960, 1 << ring);
             let size = counting.grains().size();
             let arrived = TcpHeaders { window, ..segment(TcpFlags::ACK, 1, 0, 0) };
             let shown = counting.to_smoltcp(&arrived, 0, None, shift);
-            let shown_shift = shift.saturating_sub(size.ilog2() as u8);
-            let (offered, taken) = (usize::from(window) << shift, (usize::from(shown.window) << shown_shift) * size);
+            let (offered, shown_shift) = (usize::from(window) << shift, if size == 1 { shift } else { counting.shift });
+            let taken = (usize::from(shown.window) << shown_shift) * size;
             prop_assert!(taken <= offered);
-            prop_assert!(offered - taken < size.max(2 << shift));
+            let lost = offered.min(1 << ring).saturating_sub(taken);
+            prop_assert!(lost < size << shown_shift, "{lost} bytes of {offered}, grains of {size}");
         }
 
         /// smoltcp sends grain after grain, and goes back to where it was acknowledged; the peer takes any part of it.

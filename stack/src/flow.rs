@@ -30,7 +30,7 @@ pub(crate) struct Flow {
     pub(crate) asked_after: u64,
     /// Known from the SYN we send.
     sequence: Option<Extender>,
-    /// What was given to the socket's ring so far, and what smoltcp takes it for.
+    /// The bytes that smoltcp was given so far, and the numbers that it has for them.
     pub(crate) counting: Counting,
     /// One past the highest stream offset sent.
     sent: u64,
@@ -100,8 +100,7 @@ impl Flow {
             return None;
         }
         // What the peer does not take has not been sent: it is no repetition when it comes again.
-        let probe = headers.payload_len == 1 && self.windows.closed();
-        if !probe {
+        if !self.counting.is_probe(offset) {
             self.retransmitted += self.sent.min(end).saturating_sub(offset);
             self.sent = self.sent.max(end);
         }
@@ -118,14 +117,15 @@ impl Flow {
         self.sequence.is_some()
     }
 
-    /// Notes a segment of the peer's that has passed the guard. A frame has room for `mss` bytes of our payload.
-    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, mss: usize, now: Instant) {
+    /// Notes a segment of the peer's that has passed the guard. A frame has room for `mss` bytes of our payload, and the transmit
+    /// ring for `ring`.
+    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, mss: usize, ring: usize, now: Instant) {
         self.patience.heard(now);
         if headers.flags.syn() {
             self.peer_initial = Some(headers.sequence);
             self.peer_highest = headers.sequence;
             if self.ring == TransmitRing::Phantom {
-                self.counting.on_syn(&headers.syn_options, mss);
+                self.counting.on_syn(headers, mss, ring);
             }
         }
         let end = headers.sequence.wrapping_add(headers.segment_len());
@@ -133,14 +133,24 @@ impl Flow {
             self.peer_highest = end;
         }
         self.windows.on_ingress(headers);
-        if let Some(sequence) = &self.sequence
-            && let Some(acknowledged) = sequence.acknowledged(headers.acknowledgment)
-            && headers.flags.ack()
-        {
-            self.counting
-                .on_acknowledgment(acknowledged, self.windows.offered(headers));
+        if let Some(acknowledged) = self.acknowledged_by(headers) {
+            let offered = self.windows.offered(headers);
+            self.counting.on_window(acknowledged + u64::from(offered));
         }
         self.owed.on_ingress(headers);
+    }
+
+    /// Notes what a segment of the peer's acknowledges, which smoltcp takes.
+    pub(crate) fn on_acknowledgment(&mut self, headers: &TcpHeaders) {
+        if let Some(acknowledged) = self.acknowledged_by(headers) {
+            self.counting.on_acknowledgment(acknowledged);
+        }
+    }
+
+    /// The stream offset before which a segment of the peer's acknowledges everything.
+    fn acknowledged_by(&self, headers: &TcpHeaders) -> Option<u64> {
+        let sequence = self.sequence.as_ref().filter(|_| headers.flags.ack())?;
+        sequence.acknowledged(headers.acknowledgment)
     }
 
     /// What smoltcp is to read of a segment of the peer's, where it is to acknowledge `acknowledgment`.

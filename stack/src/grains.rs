@@ -3,7 +3,7 @@
 //! smoltcp copies each segment out of its transmit ring, and of a stream that is sent by reference the copy is thrown away:
 //! to smoltcp such a stream is a count and nothing else. So it is given less to count. One byte of the ring, a *grain*, stands
 //! for a run of the stream, as many bytes for each grain as divide the MSS: everything that TCP measures in bytes
-//! (windows, the congestion window, the MSS) is smaller for smoltcp by that factor, and every frame ends with a grain.
+//! (windows, the congestion window, the MSS) is smaller for smoltcp by that factor, and a full frame ends where a grain does.
 //!
 //! ```text
 //! stream   0        20       40    47      67      80          bytes, 20 to a grain
@@ -12,7 +12,8 @@
 //!          \______ promised first __/\_ promised later
 //! ```
 //! What is promised at a time ends with a grain that may be shorter: the places where that is so divide the stream into
-//! [`Piece`]s. Numbers of the peer's are rounded down: of a grain that it has in part, nothing counts as acknowledged.
+//! [`Piece`]s. A short grain takes as much of a window as any other. Numbers of the peer's are rounded down: of a grain that it
+//! has in part, nothing counts as acknowledged.
 
 use std::collections::VecDeque;
 

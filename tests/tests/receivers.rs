@@ -33,7 +33,7 @@ struct Receiver {
 
 impl Receiver {
     /// One that is to be sent so many bytes, promised in pieces of these lengths, over and over.
-    fn of(len: usize, pieces: &[usize], mss: Option<u16>, scale: Option<u8>) -> Self {
+    fn of(len: usize, pieces: &[usize], mss: Option<u16>, scale: Option<u8>, window: u16) -> Self {
         let mut alone = Alone::new(|_| {});
         let stack = &mut alone.machine.stack;
         stack
@@ -44,7 +44,7 @@ impl Receiver {
             control: TcpControl::Syn,
             max_seg_size: mss,
             window_scale: scale,
-            ..Self::says(0, None, 0)
+            ..Self::says(0, None, window)
         }));
         let answer = PEER.told(&alone.sent()).expect("a SYN was answered");
         let first = answer.sequence.wrapping_add(1);
@@ -74,7 +74,7 @@ impl Receiver {
             arrived: vec![false; len],
             whole: 0,
             acknowledged: 0,
-            edge: 0,
+            edge: window.into(),
             finished: false,
         }
     }
@@ -194,11 +194,12 @@ proptest! {
     fn every_receiver_gets_the_stream_whatever_it_acknowledges_and_offers(
         len in 1_usize..150_000,
         pieces in prop::collection::vec(prop_oneof![1_usize..100, 100_usize..40_000], 1..6),
+        window in prop_oneof![1 => 0_u16..3_000, 3 => Just(60_000)],
         mss in prop_oneof![Just(Some(1460)), Just(Some(8960)), Just(None), (1_u16..2000).prop_map(Some)],
         scale in prop_oneof![Just(None), (0_u8..=14).prop_map(Some)],
         manner in manners(),
     ) {
-        let mut receiver = Receiver::of(len, &pieces, mss, scale);
+        let mut receiver = Receiver::of(len, &pieces, mss, scale, window);
         let mut losses = manner.losses.iter().cycle();
         let (mut shares, mut windows) = (manner.shares.iter().cycle(), manner.windows.iter().cycle());
         receiver.acknowledge(0, *windows.next().unwrap());
@@ -230,7 +231,7 @@ proptest! {
 #[test]
 fn a_frame_that_is_lost_comes_again_before_the_timer_does() {
     // Responses of a head and a page each: frames begin and end at any byte.
-    let mut receiver = Receiver::of(120_000, &[211, 4096], Some(1460), Some(7));
+    let mut receiver = Receiver::of(120_000, &[211, 4096], Some(1460), Some(7), 60_000);
     receiver.acknowledge(0, 500_000);
     let began = receiver.alone.now;
     let mut lost = false;

@@ -108,7 +108,9 @@ impl Connection {
         let from = self.flow.counting.grains().bytes();
         let queued = (from - acknowledged) as usize;
         let filled = filled_to(from, promised, queued, socket.send_capacity(), request);
-        let to = filled.min(self.flow.sent() + request as u64);
+        // Bytes that a closed window has taken one by one were not sent in it.
+        let sent = self.flow.sent().max(acknowledged);
+        let to = filled.min(sent + request as u64);
         let to = match socket.congestion_control() {
             CongestionControl::None => to,
             _ => to.min(self.flow.counting.slow_start(acknowledged)),

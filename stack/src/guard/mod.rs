@@ -58,6 +58,13 @@ pub struct FlowView {
     pub windows: Windows,
 }
 
+impl FlowView {
+    /// Whether a segment that passes begins in the receive window, where smoltcp acts upon its acknowledgment too.
+    pub(crate) fn takes(&self, segment: &TcpHeaders) -> bool {
+        u32::try_from(distance(segment.sequence, self.rcv_nxt)).is_ok_and(|ahead| ahead <= self.rcv_wnd)
+    }
+}
+
 /// What becomes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ruling {

@@ -13,8 +13,6 @@ pub struct Windows {
     last_was_syn: bool,
     /// Largest window that the peer ever offered, in bytes.
     largest_offered: u32,
-    /// The window that the peer has offered last is none.
-    closed: bool,
 }
 
 impl Windows {
@@ -44,7 +42,6 @@ impl Windows {
             self.peer_scale = segment.syn_options.window_scale;
         }
         self.largest_offered = self.largest_offered.max(self.offered(segment));
-        self.closed = segment.window == 0;
     }
 
     /// The window field that announces `window` bytes in any segment but a SYN.
@@ -79,11 +76,6 @@ impl Windows {
         } else {
             self.largest_offered
         }
-    }
-
-    /// Whether the peer takes nothing at present. A byte that is sent all the same is a probe (RFC 9293 §3.8.6.1).
-    pub const fn closed(&self) -> bool {
-        self.closed
     }
 
     /// Whether smoltcp takes the receive window for larger than it is: from its SYN or SYN|ACK until the next

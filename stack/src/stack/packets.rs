@@ -43,7 +43,12 @@ impl<T: TxQueue> Core<T> {
         let connection = &mut self.connections[key];
         let view = connection.flow.view(connection.socket());
         match view.map_or(Ruling::Pass, |view| guard::ingress(&view, headers)) {
-            Ruling::Pass => return self.hand_over(key, arrival, headers, headers.acknowledgment, now),
+            Ruling::Pass => {
+                if view.is_some_and(|view| view.takes(headers)) {
+                    connection.flow.on_acknowledgment(headers);
+                }
+                return self.hand_over(key, arrival, headers, headers.acknowledgment, now);
+            }
             Ruling::PassWithAck(acknowledgment) => {
                 return self.hand_over(key, arrival, headers, acknowledgment, now);
             }
@@ -80,7 +85,8 @@ impl<T: TxQueue> Core<T> {
     ) {
         let connection = &mut self.connections[key];
         let mss = self.config.mss_towards(headers.source.addr);
-        connection.flow.on_ingress(headers, mss, now);
+        let ring = connection.socket().send_capacity();
+        connection.flow.on_ingress(headers, mss, ring, now);
         let (packet, header_len) = (arrival.bytes, headers.header_len());
         let by_reference = connection.inbox.is_some() && headers.payload_len > 0;
         let numbers = connection.flow.to_smoltcp(headers, acknowledgment);
