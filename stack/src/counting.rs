@@ -28,6 +28,8 @@ pub(crate) struct Counting {
     acknowledged: u64,
     /// The end of all windows that the peer has offered, as an offset in bytes.
     edge: u64,
+    /// The window that it has offered last, in bytes.
+    offered: u32,
     /// Most bytes of payload in a frame; a whole number of grains.
     mss: usize,
     /// The window scale that smoltcp is shown.
@@ -41,6 +43,7 @@ impl Counting {
             counted: None,
             acknowledged: 0,
             edge: 0,
+            offered: u32::MAX,
             mss: 0,
             shift: 0,
         }
@@ -125,14 +128,20 @@ impl Counting {
             payload_len: (end - start) as usize,
             ..*segment
         };
-        let fits = (self.edge as i64 - start).max(1) as usize;
+        let mut fits = (self.edge as i64 - start).max(1) as usize;
+        if segment.payload_len == 1 && (self.offered as usize) < self.grains.size() {
+            fits = fits.min(self.offered.max(1) as usize);
+        }
         whole.part(0, whole.payload_len.min(fits))
     }
 
-    /// Takes note that the peer has acknowledged all before the stream offset `acknowledged`, to the byte: in a segment that
-    /// smoltcp takes, for of what it drops it must know nothing.
-    pub(crate) fn on_acknowledgment(&mut self, acknowledged: u64) {
-        self.acknowledged = self.acknowledged.max(acknowledged);
+    /// Takes note that the peer has acknowledged all before the stream offset `acknowledged`, to the byte, and offers so many
+    /// bytes from there on: in a segment that smoltcp takes, for what it drops must change nothing.
+    pub(crate) fn on_acknowledgment(&mut self, acknowledged: u64, offered: u32) {
+        if acknowledged >= self.acknowledged {
+            self.acknowledged = acknowledged;
+            self.offered = offered;
+        }
     }
 
     /// Takes note that the peer offers a window up to the stream offset `edge`.

@@ -143,7 +143,8 @@ impl Flow {
     /// Notes what a segment of the peer's acknowledges, which smoltcp takes.
     pub(crate) fn on_acknowledgment(&mut self, headers: &TcpHeaders) {
         if let Some(acknowledged) = self.acknowledged_by(headers) {
-            self.counting.on_acknowledgment(acknowledged);
+            let offered = self.windows.offered(headers);
+            self.counting.on_acknowledgment(acknowledged, offered);
         }
     }
 

@@ -53,7 +53,7 @@ impl Sender {
     }
 
     fn offer(&mut self, offset: u64, window: u32) -> u64 {
-        self.counting.on_acknowledgment(offset);
+        self.counting.on_acknowledgment(offset, window);
         self.counting.on_window(offset + u64::from(window));
         let number = self.wire.sequence(offset as i64);
         let arrived = segment(TcpFlags::ACK, 1, number, 0);
@@ -135,6 +135,18 @@ fn nothing_leaves_beyond_the_window_but_a_byte_that_asks_for_one() {
     assert_eq!(sender.emit(2, 1), 42..49);
     assert_eq!(sender.offer(49, 100), 2);
     assert_eq!(sender.emit(2, 10), 49..149);
+}
+
+#[test]
+fn a_window_that_was_taken_back_is_asked_for_with_a_byte() {
+    let mut sender = Sender::of(&[200]);
+    sender.offer(20, 60);
+    sender.offer(20, 0);
+    assert_eq!(sender.emit(1, 1), 20..21);
+    // What is overtaken tells nothing.
+    sender.offer(30, 60);
+    sender.offer(25, 0);
+    assert_eq!(sender.emit(1, 1), 30..40);
 }
 
 #[test]
