@@ -149,9 +149,9 @@ impl Counting {
         self.edge = self.edge.max(edge);
     }
 
-    /// Whether a byte at `offset` asks for a window (RFC 9293 §3.8.6.1), and is not sent in one.
-    pub(crate) fn is_probe(&self, offset: u64) -> bool {
-        offset >= self.edge
+    /// Whether `len` bytes at `offset` ask for a window (RFC 9293 §3.8.6.1), and are not sent in one.
+    pub(crate) fn is_probe(&self, offset: u64, len: usize) -> bool {
+        offset >= self.edge || len == 1 && self.offered == 0
     }
 
     /// What smoltcp is to read in a segment of the peer's that acknowledges `acknowledgment`, and whose window is to be shifted

@@ -100,7 +100,7 @@ impl Flow {
             return None;
         }
         // What the peer does not take has not been sent: it is no repetition when it comes again.
-        if !self.counting.is_probe(offset) {
+        if !self.counting.is_probe(offset, headers.payload_len) {
             self.retransmitted += self.sent.min(end).saturating_sub(offset);
             self.sent = self.sent.max(end);
         }
