@@ -22,8 +22,6 @@ const DEFAULT_MSS: u16 = 536;
 #[derive(Clone, Debug)]
 pub(crate) struct Counting {
     grains: Grains,
-    /// smoltcp's sequence numbers; known from the SYN we send.
-    counted: Option<Extender>,
     /// The offset in bytes before which everything is acknowledged, to the byte.
     acknowledged: u64,
     /// The end of all windows that the peer has offered, as an offset in bytes.
@@ -40,7 +38,6 @@ impl Counting {
     pub(crate) const fn new() -> Self {
         Self {
             grains: Grains::new(),
-            counted: None,
             acknowledged: 0,
             edge: 0,
             offered: u32::MAX,
@@ -55,11 +52,6 @@ impl Counting {
 
     pub(crate) fn grains_mut(&mut self) -> &mut Grains {
         &mut self.grains
-    }
-
-    /// How many bytes are acknowledged where smoltcp still holds `held` grains.
-    pub(crate) fn acknowledged_but(&self, held: usize) -> u64 {
-        self.grains.byte_before_end(held as u64)
     }
 
     /// Chooses the grain by the MSS that the peer's SYN tells; our own frames have room for `local` bytes of payload, and our
@@ -93,25 +85,19 @@ impl Counting {
     /// A segment of smoltcp's as it is to leave, where `sent` is the end of all that was sent. It reaches no further than the
     /// peer's windows, or asks with one byte for another: smoltcp asks with a grain, takes a window of less than that for
     /// closed, and in a fast retransmission looks at no window.
-    pub(crate) fn for_wire(
-        &mut self,
-        segment: &TcpHeaders,
-        wire: Option<&Extender>,
-        sent: u64,
-    ) -> TcpHeaders {
-        if segment.flags.syn() {
-            self.counted = Some(Extender::new(segment.sequence));
+    pub(crate) fn for_wire(&self, segment: &TcpHeaders, wire: Option<&Extender>, sent: u64) -> TcpHeaders {
+        let Some(wire) = wire.filter(|_| !segment.flags.syn()) else {
+            return *segment;
+        };
+        // Both count from the SYN on, and everything that was sent.
+        let counted = wire.counted_to(self.grains.grain_at(wire.frontier() as i64) as u64);
+        let first = counted.offset(segment.sequence);
+        if first < -1 {
             return *segment;
         }
-        let (Some(counted), Some(wire)) = (&mut self.counted, wire) else {
-            return *segment;
-        };
-        let Some(counted) = counted.send(segment.sequence, segment.segment_len()) else {
-            return *segment;
-        };
-        let mut start = self.grains.byte_at(counted.start);
-        let mut end = self.grains.byte_at(counted.start + segment.payload_len as i64);
-        let second = self.grains.byte_at(counted.start + 1);
+        let mut start = self.grains.byte_at(first);
+        let mut end = self.grains.byte_at(first + segment.payload_len as i64);
+        let second = self.grains.byte_at(first + 1);
         let acknowledged = self.acknowledged as i64;
         if (start + 1..second).contains(&acknowledged) {
             // A part of the first grain has arrived. What leaves begins behind it, and what is sent again is as long as it was
@@ -154,14 +140,13 @@ impl Counting {
         offset >= self.edge || len == 1 && self.offered == 0
     }
 
-    /// What smoltcp is to read in a segment of the peer's that acknowledges `acknowledgment`, and whose window is to be shifted
-    /// by `shift`: not at all in a SYN.
+    /// What smoltcp is to read in a segment of the peer's that acknowledges `acknowledgment` and offers `offered` bytes.
     pub(crate) fn to_smoltcp(
         &self,
         segment: &TcpHeaders,
         acknowledgment: u32,
         wire: Option<&Extender>,
-        shift: u8,
+        offered: u32,
     ) -> Shown {
         let size = self.grains.size();
         if size == 1 {
@@ -170,15 +155,12 @@ impl Counting {
                 ..Shown::of(segment)
             };
         }
-        // A SYN's window is scaled neither here nor there.
-        let shown_shift = if segment.flags.syn() { 0 } else { self.shift };
-        let window = ((usize::from(segment.window) << shift) / size) >> shown_shift;
-        let acknowledgment = match (&self.counted, wire) {
-            (Some(counted), Some(wire)) => {
-                counted.sequence(self.grains.grain_at(wire.offset(acknowledgment)))
-            }
-            _ => acknowledgment,
-        };
+        // smoltcp does not scale a SYN's window either.
+        let shift = if segment.flags.syn() { 0 } else { self.shift };
+        let window = (offered as usize / size) >> shift;
+        let acknowledgment = wire.map_or(acknowledgment, |wire| {
+            wire.sequence(self.grains.grain_at(wire.offset(acknowledgment)))
+        });
         let options = segment.syn_options;
         Shown {
             acknowledgment,

@@ -70,7 +70,7 @@ impl Flow {
     }
 
     /// A segment of smoltcp's as it is to leave.
-    pub(crate) fn for_wire(&mut self, segment: &TcpHeaders) -> TcpHeaders {
+    pub(crate) fn for_wire(&self, segment: &TcpHeaders) -> TcpHeaders {
         self.counting.for_wire(segment, self.sequence.as_ref(), self.sent)
     }
 
@@ -117,16 +117,12 @@ impl Flow {
         self.sequence.is_some()
     }
 
-    /// Notes a segment of the peer's that has passed the guard. A frame has room for `mss` bytes of our payload, and the transmit
-    /// ring for `ring`.
-    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, mss: usize, ring: usize, now: Instant) {
+    /// Notes a segment of the peer's that has passed the guard.
+    pub(crate) fn on_ingress(&mut self, headers: &TcpHeaders, now: Instant) {
         self.patience.heard(now);
         if headers.flags.syn() {
             self.peer_initial = Some(headers.sequence);
             self.peer_highest = headers.sequence;
-            if self.ring == TransmitRing::Phantom {
-                self.counting.on_syn(headers, mss, ring);
-            }
         }
         let end = headers.sequence.wrapping_add(headers.segment_len());
         if end.wrapping_sub(self.peer_highest) as i32 > 0 {
@@ -156,14 +152,14 @@ impl Flow {
 
     /// What smoltcp is to read of a segment of the peer's, where it is to acknowledge `acknowledgment`.
     pub(crate) fn to_smoltcp(&self, headers: &TcpHeaders, acknowledgment: u32) -> Shown {
-        let shift = self.windows.send_shift(headers);
+        let offered = self.windows.offered(headers);
         self.counting
-            .to_smoltcp(headers, acknowledgment, self.sequence.as_ref(), shift)
+            .to_smoltcp(headers, acknowledgment, self.sequence.as_ref(), offered)
     }
 
     /// How many bytes of the stream the peer has acknowledged, as far as `socket` knows.
     pub(crate) fn acknowledged(&self, socket: &tcp::Socket<'_>) -> u64 {
-        self.counting.acknowledged_but(socket.send_queue())
+        self.counting.grains().byte_before_end(socket.send_queue() as u64)
     }
 
     /// Whether the peer has sent anything beyond the `arrived` bytes that are in order: it may have been kept.

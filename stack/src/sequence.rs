@@ -32,6 +32,11 @@ impl Extender {
         }
     }
 
+    /// The same stream where it was counted otherwise and sent up to `frontier`.
+    pub(crate) const fn counted_to(self, frontier: u64) -> Self {
+        Self { frontier, ..self }
+    }
+
     /// The initial sequence number, that of the SYN.
     pub const fn initial(&self) -> u32 {
         self.first.wrapping_sub(1)

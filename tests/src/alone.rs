@@ -5,9 +5,10 @@ use std::time::Duration as WallDuration;
 
 use pagewire_emu::cable::{Impairments, Way, lay};
 use pagewire_emu::wire::{Checksums, Delivery, Inlet, Port, WireFrame};
-use pagewire_stack::{Duration, Instant, StackConfig};
+use pagewire_stack::listener::ListenerConfig;
+use pagewire_stack::{Duration, Instant, StackConfig, TransmitRing};
 
-use crate::{Machine, Setup};
+use crate::{Machine, PORT, Setup};
 
 /// The first machine of a [`Pair`](crate::Pair), and the far end of its cable.
 pub struct Alone {
@@ -62,6 +63,20 @@ impl Alone {
             now: Instant::ZERO,
             hands,
         }
+    }
+
+    /// A machine at time 0 that listens at [`PORT`], for connections that are sent to by reference.
+    ///
+    /// # Panics
+    /// It does not start: a test cannot go on.
+    #[must_use]
+    pub fn listening() -> Self {
+        let mut alone = Self::new(|_| {});
+        let stack = &mut alone.machine.stack;
+        stack
+            .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
+            .expect("the port is free");
+        alone
     }
 
     /// A few rounds at the present time, and the frames that the machine has sent.

@@ -5,7 +5,7 @@
 
 mod alone;
 pub mod frames;
-mod peer;
+pub mod peer;
 
 pub use alone::Alone;
 pub use peer::Peer;

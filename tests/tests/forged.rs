@@ -3,39 +3,15 @@
 use pagewire_cost::private_memory;
 use pagewire_stack::listener::ListenerConfig;
 use pagewire_stack::sockets::{Event, Ready, Token, Trigger};
-use pagewire_stack::{ConnectionId, Duration, Failure, State, TransmitRing};
+use pagewire_stack::{ConnectionId, Duration, Failure, State};
 use pagewire_tests::{Alone, PORT, Peer};
 use smoltcp::wire::TcpControl;
 
-fn listening() -> Alone {
-    let mut alone = Alone::new(|_| {});
-    let config = ListenerConfig::default();
-    alone
-        .machine
-        .stack
-        .listen(PORT, TransmitRing::Phantom, config)
-        .unwrap();
-    alone
-}
+const WINDOW: u16 = 60_000;
 
-/// The connection of a peer whose SYN had the number `syn`, and the first number of its stream on our side: the answer to the
-/// SYN is among `frames`, and is acknowledged.
-fn shake_hands(alone: &mut Alone, peer: Peer, syn: u32, frames: &[Vec<u8>]) -> (ConnectionId, u32) {
-    let answer = peer.told(frames).expect("a SYN was answered");
-    assert!(answer.flags.syn() && answer.flags.ack());
-    let next = answer.sequence.wrapping_add(1);
-    alone.send(&peer.segment(TcpControl::None, syn + 1, Some(next), b""));
-    alone.sent();
-    let id = alone.machine.stack.accept(PORT).expect("the handshake is done");
-    (id, next)
-}
-
-/// A peer that nobody has heard of connects, from sequence number 0. Returns the connection, and the number of our first byte.
+/// Connects a peer that nobody has heard of. Returns the connection, and the number of our first byte.
 fn connect(alone: &mut Alone, peer: Peer) -> (ConnectionId, u32) {
-    alone.send(&peer.arp());
-    alone.send(&peer.segment(TcpControl::Syn, 0, None, b""));
-    let frames = alone.sent();
-    shake_hands(alone, peer, 0, &frames)
+    peer.connect(alone, &peer.syn(Some(1460), None, WINDOW), WINDOW)
 }
 
 /// Memory of this process that is nobody else's, and written, in bytes.
@@ -45,7 +21,7 @@ fn private_bytes() -> u64 {
 
 #[test]
 fn a_good_client_gets_in_while_a_hundred_thousand_syns_come_and_memory_stays_what_it_is() {
-    let mut alone = listening();
+    let mut alone = Alone::listening();
     let good = Peer { host: 2, port: 4_000 };
     alone.send(&good.arp());
     alone.sent();
@@ -69,7 +45,7 @@ fn a_good_client_gets_in_while_a_hundred_thousand_syns_come_and_memory_stays_wha
         }
         // Its round trip takes as long as a thousand SYNs of the flood.
         if number == 51_000 {
-            accepted = Some(shake_hands(&mut alone, good, 0, answer.as_ref().unwrap()));
+            accepted = Some(good.shake_hands(&mut alone, 0, answer.as_ref().unwrap(), WINDOW));
         }
     }
     let (id, next) = accepted.unwrap();
@@ -91,7 +67,7 @@ fn a_good_client_gets_in_while_a_hundred_thousand_syns_come_and_memory_stays_wha
 
 #[test]
 fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
-    let mut alone = listening();
+    let mut alone = Alone::listening();
     let peer = Peer { host: 2, port: 4_000 };
     let (id, next) = connect(&mut alone, peer);
     let segment = |sequence, payload| peer.segment(TcpControl::Psh, sequence, Some(next), payload);
@@ -118,7 +94,7 @@ fn what_lies_in_a_ring_behind_a_gap_stays_there_while_the_connection_rests() {
 /// A peer that opens another connection from the same port while the old one is in TIME-WAIT: in a later round than its end has
 /// come in, or in the same one.
 fn opened_again(at_once: bool) {
-    let mut alone = listening();
+    let mut alone = Alone::listening();
     let peer = Peer { host: 2, port: 4_000 };
     let (old, next) = connect(&mut alone, peer);
     let stack = &mut alone.machine.stack;
@@ -134,7 +110,7 @@ fn opened_again(at_once: bool) {
     }
     alone.send(&peer.segment(TcpControl::Syn, 1_000, None, b""));
     let frames = alone.sent();
-    let (new, next) = shake_hands(&mut alone, peer, 1_000, &frames);
+    let (new, next) = peer.shake_hands(&mut alone, 1_000, &frames, WINDOW);
 
     let stack = &mut alone.machine.stack;
     let mut events = vec![];
@@ -195,7 +171,7 @@ fn finished(alone: &mut Alone, peer: Peer, state: State) -> ConnectionId {
 #[test]
 fn rfc9293_3_10_5_a_connection_that_both_have_finished_is_aborted_without_a_segment() {
     for state in [State::Closing, State::LastAck, State::TimeWait] {
-        let mut alone = listening();
+        let mut alone = Alone::listening();
         let peer = Peer { host: 2, port: 4_000 };
         let id = finished(&mut alone, peer, state);
         let stack = &mut alone.machine.stack;

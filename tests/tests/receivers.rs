@@ -1,12 +1,11 @@
 //! Receivers of every kind: whatever one acknowledges and offers, it gets the stream, and nothing beyond its window.
 
-use pagewire_stack::headers::{Peek, TcpHeaders, peek};
-use pagewire_stack::listener::ListenerConfig;
+use pagewire_stack::headers::TcpHeaders;
 use pagewire_stack::source::Bytes;
-use pagewire_stack::{ConnectionId, Duration, State, TransmitRing};
-use pagewire_tests::{Alone, PORT, Peer};
+use pagewire_stack::{ConnectionId, Duration, State};
+use pagewire_tests::peer::segments;
+use pagewire_tests::{Alone, Peer};
 use proptest::prelude::*;
-use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
 
 const PEER: Peer = Peer { host: 2, port: 4_000 };
 
@@ -34,24 +33,9 @@ struct Receiver {
 impl Receiver {
     /// One that is to be sent so many bytes, promised in pieces of these lengths, over and over.
     fn of(len: usize, pieces: &[usize], mss: Option<u16>, scale: Option<u8>, window: u16) -> Self {
-        let mut alone = Alone::new(|_| {});
+        let mut alone = Alone::listening();
+        let (id, first) = PEER.connect(&mut alone, &PEER.syn(mss, scale, window), 0);
         let stack = &mut alone.machine.stack;
-        stack
-            .listen(PORT, TransmitRing::Phantom, ListenerConfig::default())
-            .unwrap();
-        alone.send(&PEER.arp());
-        alone.send(&PEER.frame(&TcpRepr {
-            control: TcpControl::Syn,
-            max_seg_size: mss,
-            window_scale: scale,
-            ..Self::says(0, None, window)
-        }));
-        let answer = PEER.told(&alone.sent()).expect("a SYN was answered");
-        let first = answer.sequence.wrapping_add(1);
-        alone.send(&PEER.frame(&Self::says(1, Some(first), 0)));
-        alone.sent();
-        let stack = &mut alone.machine.stack;
-        let id = stack.accept(PORT).expect("the handshake is done");
         let mut pieces = pieces.iter().cycle();
         let mut from = 0;
         while from < len {
@@ -79,34 +63,11 @@ impl Receiver {
         }
     }
 
-    fn says(sequence: u32, acknowledgment: Option<u32>, window: u16) -> TcpRepr<'static> {
-        TcpRepr {
-            src_port: PEER.port,
-            dst_port: PORT,
-            control: TcpControl::None,
-            seq_number: TcpSeqNumber(sequence as i32),
-            ack_number: acknowledgment.map(|number| TcpSeqNumber(number as i32)),
-            window_len: window,
-            window_scale: None,
-            max_seg_size: None,
-            sack_permitted: false,
-            sack_ranges: [None; 3],
-            timestamp: None,
-            payload: &[],
-        }
-    }
-
     /// What leaves in the next `time`.
     fn next(&mut self, time: Duration) -> Vec<(TcpHeaders, Vec<u8>)> {
         let frames = self.alone.sent_within(time);
-        let of_ours = frames.into_iter().filter_map(|frame| match peek(&frame) {
-            Peek::Tcp(headers) => {
-                let payload = frame[headers.header_len()..][..headers.payload_len].to_vec();
-                Some((headers, payload))
-            }
-            _ => None,
-        });
-        of_ours.collect()
+        let owned = |(headers, payload): (_, &[u8])| (headers, payload.to_vec());
+        segments(&frames).into_iter().map(owned).collect()
     }
 
     /// Takes a segment: its bytes are the stream's, and none of them lies beyond the window, unless it asks with one whether
@@ -141,7 +102,7 @@ impl Receiver {
             .max(self.acknowledged + (usize::from(field) << self.scale));
         let fin = usize::from(self.finished && self.acknowledged == self.arrived.len());
         let number = self.first.wrapping_add((self.acknowledged + fin) as u32);
-        self.alone.send(&PEER.frame(&Self::says(1, Some(number), field)));
+        self.alone.send(&PEER.frame(&PEER.says(1, number, field)));
     }
 
     fn is_done(&self) -> bool {

@@ -24,7 +24,6 @@ impl Sender {
         let mut counting = Counting::new();
         let mut wire = Extender::new(ISN);
         wire.send(ISN, 1);
-        counting.for_wire(&segment(TcpFlags::SYN, ISN, 0, 0), None, 0);
         counting.on_syn(&syn_of(MSS), 1460, RING);
         for bytes in promised {
             counting.grains_mut().extend(*bytes);
@@ -57,7 +56,9 @@ impl Sender {
         self.counting.on_window(offset + u64::from(window));
         let number = self.wire.sequence(offset as i64);
         let arrived = segment(TcpFlags::ACK, 1, number, 0);
-        let shown = self.counting.to_smoltcp(&arrived, number, Some(&self.wire), 0);
+        let shown = self
+            .counting
+            .to_smoltcp(&arrived, number, Some(&self.wire), window);
         u64::from(shown.acknowledgment.wrapping_sub(ISN.wrapping_add(1)))
     }
 }
@@ -79,7 +80,7 @@ fn a_syn_shows_smoltcp_windows_and_an_mss_in_grains() {
     let mut counting = Counting::new();
     let syn = syn_of(MSS);
     counting.on_syn(&syn, 1460, RING);
-    let shown = counting.to_smoltcp(&syn, 0, None, 0);
+    let shown = counting.to_smoltcp(&syn, 0, None, syn.window.into());
     assert_eq!((shown.window, shown.syn_options.mss), (3200, Some(73)));
     assert_eq!(
         shown.syn_options.window_scale,
@@ -96,7 +97,7 @@ fn the_smaller_mss_of_both_is_what_a_grain_divides() {
         let syn = syn_of(peer);
         counting.on_syn(&syn, local, RING);
         assert_eq!(counting.grains().size(), grain);
-        let options = counting.to_smoltcp(&syn, 0, None, 0).syn_options;
+        let options = counting.to_smoltcp(&syn, 0, None, syn.window.into()).syn_options;
         assert_eq!(options.mss, Some(shown));
     }
     let mut counting = Counting::new();
@@ -199,7 +200,7 @@ proptest! {
         counting.on_syn(&syn_of(mss), 8960, 1 << ring);
         let size = counting.grains().size();
         let arrived = TcpHeaders { window, ..segment(TcpFlags::ACK, 1, 0, 0) };
-        let shown = counting.to_smoltcp(&arrived, 0, None, shift);
+        let shown = counting.to_smoltcp(&arrived, 0, None, u32::from(window) << shift);
         let (offered, shown_shift) = (usize::from(window) << shift, if size == 1 { shift } else { counting.shift });
         let taken = (usize::from(shown.window) << shown_shift) * size;
         prop_assert!(taken <= offered);

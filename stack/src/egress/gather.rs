@@ -204,7 +204,7 @@ mod tests {
 
         emit(&mut egress, &mut flow, 7, TcpFlags::SYN, 0);
         let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 1, 8, 0);
-        flow.on_ingress(&answer, 1460, 1 << 20, Instant::ZERO);
+        flow.on_ingress(&answer, Instant::ZERO);
         emit(&mut egress, &mut flow, 8, TcpFlags::ACK, 1000);
 
         // Of the 99 descriptors that the SYN leaves, two parts take 39 each: too few are left for the third.

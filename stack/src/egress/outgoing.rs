@@ -1,7 +1,6 @@
 //! One packet as smoltcp emits it: written into a frame, or into scratch memory of which only the headers are kept.
 //!
-//! What belongs to a zero-copy connection and is longer than a small frame goes through scratch memory, where the zeros
-//! behind the headers cost least. All else is written where the device will read it; if a zero-copy connection's payload
+//! What belongs to a zero-copy connection and is longer than a small frame goes through scratch memory. All else is written where the device will read it; if a zero-copy connection's payload
 //! is in it, that gives way to the stream's.
 
 use std::num::NonZeroU16;

@@ -49,18 +49,14 @@ impl Windows {
         u16::try_from(window >> self.receive_shift()).unwrap_or(u16::MAX)
     }
 
-    /// By how much the window of a segment that was received is to be shifted.
-    pub fn send_shift(&self, segment: &TcpHeaders) -> u8 {
-        if segment.flags.syn() || !self.scaled() {
+    /// The window that a segment of the peer's offers, in bytes.
+    pub fn offered(&self, segment: &TcpHeaders) -> u32 {
+        let shift = if segment.flags.syn() || !self.scaled() {
             0
         } else {
             self.peer_scale.unwrap_or(0)
-        }
-    }
-
-    /// The window that a segment of the peer's offers, in bytes.
-    pub fn offered(&self, segment: &TcpHeaders) -> u32 {
-        u32::from(segment.window) << self.send_shift(segment)
+        };
+        u32::from(segment.window) << shift
     }
 
     /// Right edge of the window that was announced last, as a sequence number.

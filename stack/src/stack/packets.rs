@@ -11,6 +11,7 @@ use crate::guard::{self, Ruling};
 use crate::headers::{ETHERNET_LEN, Peek, Shown, TcpHeaders, peek};
 use crate::inbox::{Advance, Payload};
 use crate::ingress::Arrival;
+use crate::phantom::TransmitRing;
 
 impl<T: TxQueue> Core<T> {
     /// Lets one packet be processed by whom it is for.
@@ -84,9 +85,12 @@ impl<T: TxQueue> Core<T> {
         now: Instant,
     ) {
         let connection = &mut self.connections[key];
-        let mss = self.config.mss_towards(headers.source.addr);
-        let ring = connection.socket().send_capacity();
-        connection.flow.on_ingress(headers, mss, ring, now);
+        connection.flow.on_ingress(headers, now);
+        if headers.flags.syn() && connection.flow.ring == TransmitRing::Phantom {
+            let mss = self.config.mss_towards(headers.source.addr);
+            let ring = connection.socket().send_capacity();
+            connection.flow.counting.on_syn(headers, mss, ring);
+        }
         let (packet, header_len) = (arrival.bytes, headers.header_len());
         let by_reference = connection.inbox.is_some() && headers.payload_len > 0;
         let numbers = connection.flow.to_smoltcp(headers, acknowledgment);

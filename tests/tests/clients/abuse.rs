@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use pagewire::serve::Limits;
 use pagewire_cost::private_memory;
+use pagewire_tests::peer::empty;
 use rustix::net::{
     AddressFamily, Protocol, RawProtocol, SendFlags, SocketAddrV4, SocketType, sendto, socket,
 };
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    IpAddress, IpProtocol, Ipv4Address, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
+    IpAddress, IpProtocol, Ipv4Address, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr,
 };
 
 use crate::network::{Network, OURS, v4};
@@ -176,18 +177,9 @@ fn flood() {
 
 fn syn(packet: &mut [u8; 40], from: Ipv4Address, to: Ipv4Address, port: u16, number: u32) {
     let segment = TcpRepr {
-        src_port: port,
-        dst_port: PORT,
         control: TcpControl::Syn,
-        seq_number: TcpSeqNumber(number.wrapping_mul(40_503).cast_signed()),
-        ack_number: None,
         window_len: 65_535,
-        window_scale: None,
-        max_seg_size: None,
-        sack_permitted: false,
-        sack_ranges: [None; 3],
-        timestamp: None,
-        payload: &[],
+        ..empty(port, PORT, number.wrapping_mul(40_503))
     };
     let datagram = Ipv4Repr {
         src_addr: from,
