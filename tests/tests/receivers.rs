@@ -188,7 +188,7 @@ proptest! {
     }
 }
 
-/// A peer that misses one frame and tells so three times gets it at once, wherever in the stream the frame began.
+/// A peer that misses one frame and tells so three times gets it at once.
 #[test]
 fn a_frame_that_is_lost_comes_again_before_the_timer_does() {
     // Responses of a head and a page each: frames begin and end at any byte.

@@ -123,7 +123,7 @@ impl Inlet for Writer<'_> {
         let delivery = match sent {
             Ok(_) => Delivery::Accepted,
             Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => Delivery::Busy,
-            // A page of the file is gone: the kernel has read nothing of the packet.
+            // A page of the file is gone: nothing of the packet was sent.
             Err(Errno::FAULT) => Delivery::SourceFault,
             Err(Errno::INVAL | Errno::MSGSIZE) => Delivery::BadLength,
             // The interface is down.
