@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::memory;
+use crate::memory::{self, RecentPages};
 pub use crate::memory::{Piece, SourceFault};
 
 /// The longest IP packet in bytes whose header tells its length.
@@ -167,12 +167,17 @@ impl<'a> WireFrame<'a> {
 
 impl WireFrame<'_> {
     /// Writes the payload behind `heads` in one call, straight from the sender's memory. The heads are what the caller
-    /// sends in place of [`head`](Self::head).
+    /// sends in place of [`head`](Self::head); `recent` are pages that the CPU has in its cache.
     ///
     /// # Errors
     /// What the system says; `EFAULT` where the sender's memory is gone.
-    pub(crate) fn write_to(&self, to: BorrowedFd<'_>, heads: &[&[u8]]) -> Result<usize, Errno> {
-        memory::write_out(to, heads, self.payload)
+    pub(crate) fn write_to(
+        &self,
+        to: BorrowedFd<'_>,
+        heads: &[&[u8]],
+        recent: &RecentPages,
+    ) -> Result<usize, Errno> {
+        memory::write_out(to, heads, self.payload, recent)
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::io::Errno;
 
 use super::fault_guard::WatchRef;
+use super::recent::RecentPages;
 
 /// The memory under a mapping was gone when the device read it (a file was truncated under its mapping).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,14 +95,16 @@ impl<'t> Piece<'t> {
         self.check()
     }
 
-    /// Brings the piece into the CPU's cache, by a read of each line.
+    /// Brings the piece into the CPU's cache by a read of each line, where it was not sent of late.
     ///
     /// # Errors
     /// [`SourceFault`] where a page was gone.
-    fn fetch(&self) -> Result<(), SourceFault> {
-        for at in (0..self.len).step_by(CACHE_LINE) {
-            // SAFETY: `at < self.len`, and the piece is readable for `'t` (see `new`). Volatile: nobody uses the byte.
-            unsafe { self.start.add(at).read_volatile() };
+    fn fetch(&self, recent: &RecentPages) -> Result<(), SourceFault> {
+        if !recent.note(self.start.addr().get(), self.len) {
+            for at in (0..self.len).step_by(CACHE_LINE) {
+                // SAFETY: `at < self.len`, and the piece is readable for `'t` (see `new`). Volatile: nobody uses the byte.
+                unsafe { self.start.add(at).read_volatile() };
+            }
         }
         self.check()
     }
@@ -132,7 +135,12 @@ const MAX_RANGES: usize = 64;
 ///
 /// # Errors
 /// What the system says. `EFAULT`: a page under a piece is gone. `EINVAL`: more ranges than a packet may have.
-pub(crate) fn write_out(to: BorrowedFd<'_>, heads: &[&[u8]], pieces: &[Piece<'_>]) -> Result<usize, Errno> {
+pub(crate) fn write_out(
+    to: BorrowedFd<'_>,
+    heads: &[&[u8]],
+    pieces: &[Piece<'_>],
+    recent: &RecentPages,
+) -> Result<usize, Errno> {
     let nowhere = libc::iovec {
         iov_base: ptr::null_mut(),
         iov_len: 0,
@@ -158,7 +166,7 @@ pub(crate) fn write_out(to: BorrowedFd<'_>, heads: &[&[u8]], pieces: &[Piece<'_>
         used += 1;
     }
     for piece in pieces {
-        piece.fetch().map_err(|_gone| Errno::FAULT)?;
+        piece.fetch(recent).map_err(|_gone| Errno::FAULT)?;
     }
     // SAFETY: heads are live slices and pieces stay mapped and readable while they live (see `Piece::new`); the kernel
     // only reads them, and answers EFAULT where a page has nothing behind it.
@@ -328,14 +336,18 @@ mod tests {
         let piece = unsafe { Piece::new(start, mapped.len(), Some(watch.view())) };
         let (ours, kernel) = UnixDatagram::pair().unwrap();
         kernel.set_nonblocking(true).unwrap();
-        let write = || write_out(ours.as_fd(), &[b"head"], &[piece]);
-        assert_eq!(write(), Ok(4 + 2 * page));
+        let write = |recent| write_out(ours.as_fd(), &[b"head"], &[piece], recent);
+        let recent = RecentPages::new();
+        assert_eq!(write(&recent), Ok(4 + 2 * page));
         assert_eq!(kernel.recv(&mut vec![0; 3 * page]).unwrap(), 4 + 2 * page);
 
         file.set_len(page as u64).unwrap();
-        assert_eq!(write(), Err(Errno::FAULT));
-        assert_eq!(write(), Err(Errno::FAULT), "a zero page is there by now");
-        assert!(kernel.recv(&mut [0; 1]).is_err(), "nothing was written");
+        assert_eq!(write(&recent), Err(Errno::FAULT), "to the kernel");
+        assert_eq!(watch.take_faults(), None);
+        let none = RecentPages::new();
+        assert_eq!(write(&none), Err(Errno::FAULT), "to who fetches it");
+        assert_eq!(write(&none), Err(Errno::FAULT), "a zero page is there by now");
         assert_eq!(watch.take_faults().map(|(count, _)| count), Some(1));
+        assert!(kernel.recv(&mut [0; 1]).is_err(), "nothing was written");
     }
 }

@@ -10,6 +10,7 @@
 //! - [`access`]: the copies themselves, on raw pointers;
 //! - [`channel`]: those that two threads share;
 //! - [`occupancy`]: which bytes of a mapping stand in a posted descriptor;
+//! - [`recent`]: which pages are likely to be in the CPU's cache;
 //! - [`view`]: the device's own mapping of memory that it reads;
 //! - [`shield`]: how the strict level notices a driver that reads a receive buffer before it is done;
 //! - [`fault_guard`]: what happens when a page under a mapping is gone (a file was truncated), or is closed by a shield.
@@ -21,6 +22,7 @@ mod channel;
 mod fault_guard;
 mod iommu;
 mod occupancy;
+mod recent;
 mod shield;
 mod view;
 
@@ -28,3 +30,4 @@ pub use access::{Piece, SourceFault};
 pub(crate) use access::{Ring, Room, write_out};
 pub(crate) use channel::{Helper, Mark, Poster, Posting, channel};
 pub(crate) use iommu::{Iommu, Reach, Refusal};
+pub(crate) use recent::RecentPages;

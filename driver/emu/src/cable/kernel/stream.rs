@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::arrival::{BATCH, Handover};
 use super::{End, LONGEST, Lost, vnet};
+use crate::memory::RecentPages;
 use crate::wire::{Cable, Delivery, Inlet, Port, WireFrame};
 
 /// The kernel's end of the cable.
@@ -26,6 +27,8 @@ pub(super) struct Stream {
     gone: AtomicBool,
     /// Reads and writes so far.
     calls: AtomicU64,
+    /// What was written of late.
+    recent: RecentPages,
     reader: Mutex<Reader>,
 }
 
@@ -38,6 +41,7 @@ impl Stream {
             busy: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            recent: RecentPages::new(),
             reader: Mutex::new(Reader::new()),
         }
     }
@@ -119,7 +123,9 @@ struct Writer<'a>(&'a Stream);
 impl Inlet for Writer<'_> {
     fn deliver(&mut self, frame: &WireFrame<'_>) -> Delivery {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
-        let sent = vnet::with_header(frame, |head| frame.write_to(self.0.descriptor.as_fd(), head));
+        let sent = vnet::with_header(frame, |heads| {
+            frame.write_to(self.0.descriptor.as_fd(), heads, &self.0.recent)
+        });
         let delivery = match sent {
             Ok(_) => Delivery::Accepted,
             Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => Delivery::Busy,
