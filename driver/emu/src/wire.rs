@@ -167,7 +167,7 @@ impl<'a> WireFrame<'a> {
 
 impl WireFrame<'_> {
     /// Writes the payload behind `heads` in one call, straight from the sender's memory. The heads are what the caller
-    /// sends in place of [`head`](Self::head); `recent` are pages that the CPU has in its cache.
+    /// sends in place of [`head`](Self::head); `recent` knows what was sent of late, and so is likely to be in the CPU's cache.
     ///
     /// # Errors
     /// What the system says; `EFAULT` where the sender's memory is gone.

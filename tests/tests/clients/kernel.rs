@@ -181,7 +181,7 @@ pub(crate) fn packets_that_found_no_slot_are_in_what_the_machine_has_counted() {
     assert!(lost >= 10 && counted.no_slot >= lost, "{lost}: {counted:?}");
 }
 
-/// The kernel, or the copy into its ring, meets the hole as the device would: no byte of padding gets out, and no signal ends
+/// Who reads the payload for the kernel, or the kernel, meets the hole as the device would: no byte of padding gets out, and no signal ends
 /// the process.
 pub(crate) fn a_file_cut_short_under_way_never_arrives_whole() {
     for network in [Network::with_tap(1500), Network::with_packet_socket()] {

@@ -95,18 +95,17 @@ impl<'t> Piece<'t> {
         self.check()
     }
 
-    /// Brings the piece into the CPU's cache by a read of each line, where it was not sent of late.
-    ///
-    /// # Errors
-    /// [`SourceFault`] where a page was gone.
-    fn fetch(&self, recent: &RecentPages) -> Result<(), SourceFault> {
-        if !recent.note(self.start.addr().get(), self.len) {
-            for at in (0..self.len).step_by(CACHE_LINE) {
-                // SAFETY: `at < self.len`, and the piece is readable for `'t` (see `new`). Volatile: nobody uses the byte.
-                unsafe { self.start.add(at).read_volatile() };
-            }
+    /// Reads a byte of each cache line, and of each page: all of the piece is in the CPU's cache then, and
+    /// [`check`](Self::check) knows of a page that is gone.
+    fn read_lines(&self) {
+        // SAFETY: callers stay below `self.len`, and the piece is readable for `'t` (see `new`). Volatile: nobody uses the byte.
+        let read = |at| unsafe { self.start.add(at).read_volatile() };
+        for at in (0..self.len).step_by(CACHE_LINE) {
+            read(at);
         }
-        self.check()
+        if let Some(last) = self.len.checked_sub(1) {
+            read(last);
+        }
     }
 
     /// Whether all bytes copied so far were real.
@@ -130,11 +129,11 @@ const MAX_RANGES: usize = 64;
 /// Writes `heads` and then `pieces` to a descriptor, in one call: the kernel copies, from the pages that the pieces
 /// name. Pieces that lie behind each other are one range.
 ///
-/// The pieces are read here first: from memory that is in no cache, the kernel's copy alone takes longer than both
-/// (docs/decisions/0014-payload-is-fetched-before-the-kernel-copies-it.md).
+/// A piece that was not sent of late is read here first: from memory that is in no cache, the kernel's copy alone takes
+/// longer than both (docs/decisions/0014-payload-is-fetched-before-the-kernel-copies-it.md).
 ///
 /// # Errors
-/// What the system says. `EFAULT`: a page under a piece is gone. `EINVAL`: more ranges than a packet may have.
+/// What the system says. `EFAULT`: a page of a piece's mapping is gone. `EINVAL`: more ranges than a packet may have.
 pub(crate) fn write_out(
     to: BorrowedFd<'_>,
     heads: &[&[u8]],
@@ -166,13 +165,28 @@ pub(crate) fn write_out(
         used += 1;
     }
     for piece in pieces {
-        piece.fetch(recent).map_err(|_gone| Errno::FAULT)?;
+        if !recent.note(piece.start.addr().get(), piece.len) {
+            piece.read_lines();
+        }
     }
+    check_all(pieces)?;
     // SAFETY: heads are live slices and pieces stay mapped and readable while they live (see `Piece::new`); the kernel
     // only reads them, and answers EFAULT where a page has nothing behind it.
     let written = unsafe { libc::writev(to.as_raw_fd(), ranges.as_ptr(), used as libc::c_int) };
-    usize::try_from(written)
-        .map_err(|_| Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))
+    let written = usize::try_from(written)
+        .map_err(|_| Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO));
+    if written == Err(Errno::FAULT) {
+        // The kernel has met the hole; once the guard has, nothing more of that mapping is sent.
+        pieces.iter().for_each(Piece::read_lines);
+    }
+    // While the kernel copied, another thread may have met one, and the guard put a zero page there.
+    check_all(pieces)?;
+    written
+}
+
+fn check_all(pieces: &[Piece<'_>]) -> Result<(), Errno> {
+    let sound = pieces.iter().try_for_each(Piece::check);
+    sound.map_err(|SourceFault| Errno::FAULT)
 }
 
 /// Memory that the device may write: a receive buffer.
@@ -323,8 +337,8 @@ mod tests {
     use super::super::fault_guard::{Purpose, Watch, page_size};
     use super::*;
 
-    #[test]
-    fn of_a_packet_whose_page_is_gone_nothing_is_written() {
+    /// A file of two pages, mapped and watched; what `run` gets can cut it.
+    fn with_file(run: impl FnOnce(&std::fs::File, Piece<'_>, &Watch)) {
         let page = page_size();
         let file = tempfile::tempfile().unwrap();
         file.set_len(2 * page as u64).unwrap();
@@ -332,22 +346,71 @@ mod tests {
         let mapped = unsafe { memmap2::Mmap::map(&file) }.unwrap();
         let watch = Watch::new(mapped.as_ptr() as usize, mapped.len(), Purpose::Source);
         let start = NonNull::from(&mapped[..]).cast();
-        // SAFETY: mapped until the end of the test, and watched.
+        // SAFETY: mapped while `run` has it, and watched.
         let piece = unsafe { Piece::new(start, mapped.len(), Some(watch.view())) };
+        run(&file, piece, &watch);
+    }
+
+    /// Writes to a socket in the kernel's place; what it said, and how many bytes arrived there.
+    fn write(pieces: &[Piece<'_>], recent: &RecentPages) -> (Result<usize, Errno>, usize) {
         let (ours, kernel) = UnixDatagram::pair().unwrap();
         kernel.set_nonblocking(true).unwrap();
-        let write = |recent| write_out(ours.as_fd(), &[b"head"], &[piece], recent);
-        let recent = RecentPages::new();
-        assert_eq!(write(&recent), Ok(4 + 2 * page));
-        assert_eq!(kernel.recv(&mut vec![0; 3 * page]).unwrap(), 4 + 2 * page);
+        let said = write_out(ours.as_fd(), &[b"head"], pieces, recent);
+        (said, kernel.recv(&mut vec![0; 1 << 16]).unwrap_or(0))
+    }
 
-        file.set_len(page as u64).unwrap();
-        assert_eq!(write(&recent), Err(Errno::FAULT), "to the kernel");
-        assert_eq!(watch.take_faults(), None);
-        let none = RecentPages::new();
-        assert_eq!(write(&none), Err(Errno::FAULT), "to who fetches it");
-        assert_eq!(write(&none), Err(Errno::FAULT), "a zero page is there by now");
-        assert_eq!(watch.take_faults().map(|(count, _)| count), Some(1));
-        assert!(kernel.recv(&mut [0; 1]).is_err(), "nothing was written");
+    const NOTHING: (Result<usize, Errno>, usize) = (Err(Errno::FAULT), 0);
+
+    #[test]
+    fn of_a_packet_whose_page_is_gone_nothing_is_written() {
+        let page = page_size();
+        let sound = Piece::from_bytes(b"payload");
+        for (first, part) in [(0, 2 * page), (page - 10, 20), (page, 1)] {
+            with_file(|file, piece, watch| {
+                let pieces = [sound, piece.part(first, part)];
+                let len = 4 + sound.len() + part;
+                assert_eq!(write(&pieces, &RecentPages::new()), (Ok(len), len));
+                file.set_len(page as u64).unwrap();
+                assert_eq!(write(&pieces, &RecentPages::new()), NOTHING);
+                assert_eq!(
+                    write(&pieces, &RecentPages::new()),
+                    NOTHING,
+                    "a zero page is there by now"
+                );
+                assert_eq!(watch.take_faults().map(|(count, _)| count), Some(1));
+            });
+        }
+    }
+
+    #[test]
+    fn a_hole_that_the_kernel_meets_ends_the_whole_mapping() {
+        with_file(|file, piece, watch| {
+            let recent = RecentPages::new();
+            let len = 4 + piece.len();
+            assert_eq!(write(&[piece], &recent), (Ok(len), len));
+            file.set_len(page_size() as u64).unwrap();
+            assert_eq!(
+                write(&[piece], &recent),
+                NOTHING,
+                "it was sent of late, and is not read"
+            );
+            file.set_len(piece.len() as u64).unwrap();
+            assert_eq!(write(&[piece.part(0, 100)], &recent), NOTHING);
+            assert_eq!(watch.take_faults().map(|(count, _)| count), Some(1));
+        });
+    }
+
+    #[test]
+    fn what_was_sent_of_late_is_not_read() {
+        with_file(|file, piece, watch| {
+            let recent = RecentPages::new();
+            recent.note(piece.start.addr().get(), piece.len());
+            file.set_len(page_size() as u64).unwrap();
+            // Not open for writing, so that the kernel does not look at the payload.
+            let closed = std::fs::File::open("/dev/null").unwrap();
+            let said = write_out(closed.as_fd(), &[b"head"], &[piece], &recent);
+            assert_eq!(said, Err(Errno::BADF));
+            assert_eq!(watch.take_faults(), None);
+        });
     }
 }
