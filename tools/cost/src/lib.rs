@@ -130,7 +130,9 @@ mod tests {
     fn a_thread_that_sleeps_gives_up_its_core() {
         let before = switches();
         (0..5).for_each(|_| std::thread::sleep(Duration::from_millis(1)));
-        assert!(switches().since(before).voluntary >= 5);
+        let since = switches().since(before);
+        // One whose core is taken while it is about to sleep may find its time over when it has it again.
+        assert!(since.voluntary > 0 && since.all() >= 5, "{since:?}");
     }
 
     #[test]
